@@ -1,0 +1,1 @@
+"""An SMTP relay that gets sales mail into Salesforce without anybody noticing."""

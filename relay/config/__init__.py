@@ -1,0 +1,1 @@
+"""The settings: their model, how a YAML file becomes them, and the pages printed from them."""

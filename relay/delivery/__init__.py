@@ -1,0 +1,1 @@
+"""The SMTP client that carries mail to the next hop."""

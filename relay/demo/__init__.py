@@ -1,0 +1,1 @@
+"""The demonstration: the whole relay on loopback, with a capturing upstream."""

@@ -1,0 +1,1 @@
+"""Who the reps are and how they prove it."""

@@ -1,0 +1,1 @@
+"""The program log on standard error: text on a terminal, JSON elsewhere."""

@@ -1,0 +1,1 @@
+"""What happened to each message, as a closed set of events."""

@@ -1,0 +1,192 @@
+"""The mail log's closed set of events: everything that can happen to a message or a sign-in.
+
+Pure. Each event is written to the database in the transaction that makes it true, and as one line to the
+program's log. A log copy's address never stands in an event: it is masked before it gets here.
+"""
+
+import logging
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from relay.ids import QueueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened, at an instant (UTC microseconds), to a message where there is one."""
+
+    name: ClassVar[str]
+    level: ClassVar[int] = logging.INFO
+
+    at: int
+    message: QueueId | None = None
+
+    def data(self) -> dict[str, Any]:
+        """Give the event's own fields, without instant and message, as JSON can hold them."""
+        fields = asdict(self)
+        del fields["at"], fields["message"]
+        return fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAccepted(Event):
+    """A message is in the queue: the client was, or is about to be, answered 250."""
+
+    name = "message.accepted"
+
+    login: str | None
+    sender: str
+    recipients: tuple[str, ...]
+    message_id: str | None
+    subject: str
+    octets: int
+    client: str
+    listener: str
+    tls: str
+    mode: str
+    decision: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRefused(Event):
+    """A message, a sender or a recipient was refused at the door; nothing of it was kept."""
+
+    name = "message.refused"
+    level = logging.WARNING
+
+    login: str | None
+    sender: str
+    recipients: tuple[str, ...]
+    client: str
+    listener: str
+    reply: str
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInFailed(Event):
+    """A client gave a wrong login or password."""
+
+    name = "auth.failed"
+    level = logging.WARNING
+
+    login: str
+    client: str
+    listener: str
+    mechanism: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInBlocked(Event):
+    """A client was turned away since its login or network had too many wrong passwords."""
+
+    name = "auth.blocked"
+    level = logging.WARNING
+
+    login: str
+    client: str
+    listener: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryEnded(Event):
+    """What an attempt came to for the deliveries of one message that share the outcome."""
+
+    level = logging.INFO
+
+    role: str
+    targets: tuple[str, ...]
+    """Forward-paths; a log copy's is masked."""
+    reply: str
+    """The hop's reply, or the reason in plain words."""
+    hop: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySent(DeliveryEnded):
+    """The next hop took it."""
+
+    name = "delivery.sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryDeferred(DeliveryEnded):
+    """Not now; it is tried again at `next_attempt_at`."""
+
+    name = "delivery.deferred"
+    level = logging.WARNING
+
+    next_attempt_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryBounced(DeliveryEnded):
+    """Refused for good."""
+
+    name = "delivery.bounced"
+    level = logging.WARNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryExpired(DeliveryEnded):
+    """Tried for as long as the retry settings allow, and given up."""
+
+    name = "delivery.expired"
+    level = logging.WARNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryHeld(DeliveryEnded):
+    """Somebody must decide."""
+
+    name = "delivery.held"
+    level = logging.WARNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySkipped(DeliveryEnded):
+    """Nothing is to be done, and this says why."""
+
+    name = "delivery.skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryChanged(Event):
+    """A person changed deliveries by hand: retried, held, released or cancelled them."""
+
+    name = "delivery.changed"
+
+    verb: str
+    targets: tuple[str, ...]
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportQueued(Event):
+    """A delivery report (RFC 3464) about this message is in the queue as `report`."""
+
+    name = "report.queued"
+
+    report: str
+    action: str
+    """failed, delayed or relayed."""
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageClosed(Event):
+    """The last delivery of a message ended; this one line tells its whole story."""
+
+    name = "message.closed"
+
+    login: str | None
+    sent: int
+    failed: int
+    logged: str
+    """sent, skipped, failed, cancelled or none: what became of the log copy or record."""
+    seconds: float

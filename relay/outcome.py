@@ -1,0 +1,47 @@
+"""What one attempt at a delivery came to: a value, never an exception."""
+
+from dataclasses import dataclass
+
+from relay.status import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The next hop has taken responsibility: it answered `reply`."""
+
+    reply: Reply
+    hop: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not now: try again later, and not before `retry_after` seconds when the hop named a time."""
+
+    reply: Reply
+    hop: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced:
+    """Never: the hop, or we on its behalf, refused for good."""
+
+    reply: Reply
+    hop: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Somebody must decide; nothing more is tried until they do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Nothing is to be done, for this reason; a final outcome."""
+
+    reason: str
+
+
+Outcome = Sent | Deferred | Bounced | Held | Skipped

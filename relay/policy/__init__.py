@@ -1,0 +1,1 @@
+"""What to do with one submitted message: pure decisions."""

@@ -1,0 +1,1 @@
+"""The durable queue: deliveries, their states, retries and reports."""

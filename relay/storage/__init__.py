@@ -1,0 +1,1 @@
+"""Durable storage: one database interface, SQLite behind it, and the spool for large content."""

@@ -1,0 +1,53 @@
+"""The one interface to a database: units of work that are committed together, and reads beside them.
+
+A unit is a plain function of a Transaction; it runs whole on the database's own thread and may run again
+on no account. `write` returns only when what the unit did is durable.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+Value = str | int | float | bytes | None
+Row = tuple[Value, ...]
+
+
+class Transaction(Protocol):
+    """What a unit of work sees of the database. SQL is written with `?` for parameters."""
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """Run one statement and give its rows (with RETURNING, too)."""
+        ...
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        """Run one statement for each row of parameters."""
+        ...
+
+    def changes(self) -> int:
+        """Give how many rows the last statement changed."""
+        ...
+
+    def on_commit(self, action: Callable[[], None]) -> None:
+        """Have `action` called once what this unit did is durable (on the database's thread); never otherwise."""
+        ...
+
+
+class Database(Protocol):
+    """A database that keeps what it was told."""
+
+    async def write(self, unit: Callable[[Transaction], T]) -> T:
+        """Run the unit and give its result once it is durable.
+
+        Units that wait at the same time share one commit; each stands alone (a SAVEPOINT), so that one that
+        raises spoils no neighbour. A unit whose caller was cancelled is still carried out.
+        Raises what the unit raised, StorageFull, or StorageUnavailable; then nothing of the unit has happened.
+        """
+        ...
+
+    async def read(self, query: Callable[[Transaction], T]) -> T:
+        """Run a query that changes nothing, on a connection for reading."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits, then let go of the files."""
+        ...

@@ -1,0 +1,1 @@
+"""The SMTP server that mail clients talk to."""

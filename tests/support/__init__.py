@@ -1,0 +1,1 @@
+"""What the tests share: a clock turned by hand, builders, scripted peers."""
