@@ -11,6 +11,8 @@ class Sent:
 
     reply: Reply
     hop: str
+    hop_reports: bool = True
+    """False: the hop offered no DSN, so a success report that was asked for is ours to give (RFC 3461 §5.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,8 @@ class NoticeSettings(Settings):
     """The way out for reports; the default route when not given."""
     postmaster: str | None = None
     """Who gets mail for <Postmaster>; the From address when not given."""
+    reports_per_sender: RateLimit = read_rate("100/h")
+    """Delivery reports to one sender; 0/h: no limit."""
 
 
 class ExcludeSettings(Settings):
@@ -313,6 +315,8 @@ class DeliveryRetrySettings(Settings):
     """Waits between attempts; the last one repeats."""
     give_up_after: Duration = read_duration("2d")
     """Then the recipient is expired and the sender told."""
+    warn_after: Duration = read_duration("4h")
+    """After this long the sender is told once that it is delayed; 0s: never."""
 
 
 class LoggingRetrySettings(Settings):

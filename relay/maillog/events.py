@@ -179,6 +179,17 @@ class ReportQueued(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportUndeliverable(Event):
+    """Somebody should have been told what became of these recipients, and cannot be: an admin must look."""
+
+    name = "report.undeliverable"
+    level = logging.ERROR
+
+    recipients: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageClosed(Event):
     """The last delivery of a message ended; this one line tells its whole story."""
 
