@@ -1,1 +1,1 @@
-"""The demonstration: the whole relay on loopback, with a capturing upstream."""
+"""The demonstration: the whole relay on loopback, with a capturing next hop and sample messages."""
