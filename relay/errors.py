@@ -3,6 +3,7 @@
 * RelayError
   x ConfigError             the settings cannot be used; carries every problem found
   x AddressError            not a mail address
+    + NonAsciiAddress       one only under SMTPUTF8: 550 or 553 5.6.7
   x MessageError            content that cannot be read
   x StorageError
     + StorageFull           no room: 452 4.3.1 at the door
@@ -46,6 +47,10 @@ class ConfigError(RelayError):
 
 class AddressError(RelayError):
     """The text is not a mail address (RFC 5321 §4.1.2)."""
+
+
+class NonAsciiAddress(AddressError):
+    """The address is not ASCII, and the transaction does not use SMTPUTF8 (RFC 6531 §3.5)."""
 
 
 class MessageError(RelayError):
