@@ -35,12 +35,16 @@ check: $(STAMP) ## format, lint, types, imports and unit tests; under a minute
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/properties
 
+bench: $(STAMP) ## measure the relay against Postfix in one run (needs Debian's postfix; ARGS="--rounds 5")
+	$(BIN)/python -m bench.run $(ARGS)
+
 format: $(STAMP) ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 docs: $(STAMP) ## print the pages that come from the code: sample, settings, schema
 	$(BIN)/python -m relay.config.reference .
+	$(BIN)/python -m tests.support.house
 
 requirements: ## pin the requirements anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

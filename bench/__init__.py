@@ -1,0 +1,1 @@
+"""Measurements of the relay against Postfix, in one alternated run; `make bench`."""
