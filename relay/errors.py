@@ -8,6 +8,7 @@
   x StorageError
     + StorageFull           no room: 452 4.3.1 at the door
     + StorageUnavailable    the store does not answer: 451 4.3.0 at the door
+    + StorageConflict       something that must be unique is there already
     + IllegalState          a state change that the table of states does not allow
   x CommandError            a command was used wrongly or cannot be carried out; carries an exit code
 
@@ -67,6 +68,10 @@ class StorageFull(StorageError):
 
 class StorageUnavailable(StorageError):
     """The store does not answer now; later it may."""
+
+
+class StorageConflict(StorageError):
+    """Something that must be unique, or must be there, is not: a rule of the schema was broken."""
 
 
 class IllegalState(StorageError):
