@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -19,6 +27,11 @@ class Settings(BaseModel):
     """A frozen group of settings; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Marks a setting that this version reads and checks, and does not act on yet."""
 
 
 def read_flag(value: Any) -> Any:
@@ -117,10 +130,25 @@ def read_socket_address(value: Any) -> Any:
 
 
 Flag = Annotated[bool, BeforeValidator(read_flag)]
-Duration = Annotated[timedelta, BeforeValidator(read_duration), PlainSerializer(write_duration)]
-Size = Annotated[int, BeforeValidator(read_size), PlainSerializer(write_size)]
-RateLimit = Annotated[Rate, BeforeValidator(read_rate), PlainSerializer(str)]
-Listen = Annotated[SocketAddress, BeforeValidator(read_socket_address), PlainSerializer(str)]
+
+
+def _text(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(read_duration),
+    PlainSerializer(write_duration),
+    _text(r"^\d{1,9}(ms|s|m|h|d)$"),
+]
+Size = Annotated[
+    int, BeforeValidator(read_size), PlainSerializer(write_size), _text(r"^\d{1,9}(B|KiB|MiB|GiB)$")
+]
+RateLimit = Annotated[Rate, BeforeValidator(read_rate), PlainSerializer(str), _text(r"^\d{1,9}/(s|m|h|d)$")]
+Listen = Annotated[
+    SocketAddress, BeforeValidator(read_socket_address), PlainSerializer(str), _text(r"^.+:\d{1,5}$")
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
