@@ -1,11 +1,13 @@
-"""A rep: the addresses they may send from, and where their mail is recorded.
+"""A rep: the addresses they may send from, where their mail is recorded, and how all of them are found.
 
 Pure.
 """
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from relay.address import Address
+from relay.address import Address, comparable_any_case, without_plus
 from relay.config.model import ExcludeSettings, Mode
 from relay.ids import Login
 
@@ -67,3 +69,66 @@ class Rep:
     disabled: bool = False
     origin: str = ""
     """Where the rep was entered: "config.yaml:102", or "relay user add"."""
+    name: str = ""
+
+
+MAXIMUM_LOGIN = 255
+"""Octets of UTF-8; longer ones are nobody's."""
+
+
+def login_key(login: str) -> str:
+    """Give the form in which logins are compared: NFKC, without case (after RFC 8265 §3.3 UsernameCaseMapped).
+
+    `Ana`, `ANA` and the same in full-width letters are one login. A login that nobody can have - empty, too long, or
+    with a control character - gives "", which finds nobody.
+    """
+    if login.isascii() and login.isprintable():
+        return login.lower() if len(login) <= MAXIMUM_LOGIN else ""
+    if len(login) > MAXIMUM_LOGIN or not login.isprintable():
+        return ""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).casefold())
+    return folded if folded.isprintable() and len(folded.encode()) <= MAXIMUM_LOGIN else ""
+
+
+class Directory:
+    """All reps at one moment: never changed, only replaced whole.
+
+    Who makes one has seen to it that no login, address or app password is there twice (relay.directory.store).
+    """
+
+    __slots__ = ("_addresses", "_logins", "_plus_addresses", "_reps", "_tokens", "version")
+
+    def __init__(self, reps: Sequence[Rep] = (), *, plus_addresses: bool = False, version: int = 0) -> None:
+        self.version = version
+        """The store's counter of changes, as it was read."""
+        self._reps = tuple(reps)
+        self._plus_addresses = plus_addresses
+        self._logins = {login_key(rep.login): rep for rep in self._reps}
+        self._addresses = {
+            comparable_any_case(address): rep for rep in self._reps for address in rep.addresses
+        }
+        self._tokens = {
+            bytes.fromhex(token.sha256): (rep, token.name) for rep in self._reps for token in rep.tokens
+        }
+
+    def reps(self) -> Sequence[Rep]:
+        """Give all reps: those of the settings in their order, then those of the store by login."""
+        return self._reps
+
+    def by_login(self, login: str) -> Rep | None:
+        """Find the rep who signs in with this login; disabled ones, too."""
+        return self._logins.get(login_key(login))
+
+    def by_address(self, address: Address) -> Rep | None:
+        """Find the rep whom this acceptable address belongs to; disabled ones, too.
+
+        Where `logging.plus_addresses` allows it, ana+anything@ is found as ana@.
+        """
+        rep = self._addresses.get(comparable_any_case(address))
+        if rep is None and self._plus_addresses:
+            rep = self._addresses.get(comparable_any_case(without_plus(address)))
+        return rep
+
+    def by_token(self, digest: bytes) -> tuple[Rep, str] | None:
+        """Find whose app password has this SHA-256, and the name of that app password."""
+        return self._tokens.get(digest)
