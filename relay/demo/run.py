@@ -1,0 +1,214 @@
+"""The demonstration: a relay, a next hop and six mails on loopback; what arrived is shown and checked.
+
+Nothing leaves this machine and nothing outside a temporary folder is written.
+"""
+
+import json
+import shutil
+import smtplib
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from relay.demo.capture import Capture, Captured
+from relay.demo.report import Finding, failed, on_arrival, on_report
+from relay.demo.samples import REPS, DemoMessage, messages
+from relay.demo.service import Service, ServiceFailed
+from relay.demo.stage import DEFAULT_BASE, Stage, set_up
+
+_LIMIT = 30.0
+"""Seconds that anything may take to arrive."""
+
+_FINAL = {"sent", "bounced", "expired", "cancelled", "skipped"}
+
+
+def run(*, keep: bool, base: int = DEFAULT_BASE) -> int:
+    """Play the whole demonstration and give the exit code: 0 when everything arrived as said."""
+    console = Console(highlight=False, soft_wrap=True)
+    folder = Path(tempfile.mkdtemp(prefix="relay-demo-"))
+    try:
+        with _playing(folder, base) as (stage, hop, service):
+            findings = _Demonstration(console, stage, hop, service).play()
+            code = _conclude(console, findings, service)
+            if keep:
+                _stay(console, stage, service)
+            return code
+    except ServiceFailed as trouble:
+        console.print(str(trouble), markup=False, style="red")
+        return 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _playing(folder: Path, base: int) -> Iterator[tuple[Stage, Capture, Service]]:
+    stage = set_up(folder, base)
+    service = Service(stage.config, [stage.submission, stage.submissions], folder / "relay.log")
+    with Capture(port=stage.upstream) as hop:
+        service.start()
+        try:
+            yield stage, hop, service
+        finally:
+            service.stop()
+
+
+class _Demonstration:
+    """One play: sends each message, waits for what must come of it, shows and checks it."""
+
+    def __init__(self, console: Console, stage: Stage, hop: Capture, service: Service) -> None:
+        self._console, self._stage, self._hop, self._service = console, stage, hop, service
+
+    def play(self) -> list[Finding]:
+        """Send the six messages and give everything that was found."""
+        self._introduce()
+        findings = []
+        for number, message in enumerate(messages(), 1):
+            findings += self._show(number, message)
+        leaks = [rep.login for rep in REPS if rep.email_to_salesforce in self._service.logs()]
+        findings += self._tell([Finding(not leaks, "no log address stands in the relay's own logs")])
+        return findings
+
+    def _introduce(self) -> None:
+        stage, line = self._stage, self._line
+        line("[bold]relay demo[/]: everything runs on this machine and is gone afterwards\n")
+        line(f"  relay      127.0.0.1:{stage.submission} (STARTTLS) and :{stage.submissions} (TLS)")
+        line(f"  next hop   127.0.0.1:{stage.upstream}, keeps what it is given; refuses refuse…@")
+        for rep in REPS:
+            line(f"  rep        {rep.login:<10} {', '.join(rep.addresses)}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(text)
+
+    def _plain(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+    def _show(self, number: int, message: DemoMessage) -> list[Finding]:
+        self._line(f"\n[bold]{number}. {message.title}[/]")
+        self._plain(f"   {message.rep.login} sends as {message.sender} to {', '.join(message.recipients)}")
+        seen = len(self._hop.messages)
+        answer = _send(self._stage, message)
+        self._plain(f"   answer: {answer}")
+        wanted = message.refusal or "250"
+        findings = [Finding(answer.startswith(wanted), f"answered {wanted}")]
+        findings += self._arrivals(message, seen)
+        findings.append(Finding(message.rep.email_to_salesforce not in answer, "the answer keeps the secret"))
+        self._tell(findings[1:-1] + failed(findings[:1] + findings[-1:]))
+        return findings + self._tell(self._trace(message))
+
+    def _arrivals(self, message: DemoMessage, seen: int) -> list[Finding]:
+        expected = 0 if message.refusal else 1 + bool(message.reported)
+        try:
+            new = self._hop.wait_for(seen + expected, _LIMIT)[seen:]
+        except TimeoutError:
+            new = self._hop.messages[seen:]
+        mail = next((each for each in new if each.sender), None)
+        findings = on_arrival(message, mail)
+        if message.reported:
+            findings += on_report(message, _report_in(new))
+        return findings
+
+    def _trace(self, message: DemoMessage) -> list[Finding]:
+        """Show `relay trace` of the message once all its deliveries have ended."""
+        wanted = message.content.partition(b"Message-ID: ")[2].partition(b"\r\n")[0].decode()
+        if message.refusal:
+            return []
+        ended = _wait_for_end(self._service, wanted)
+        shown = self._service.run("trace", wanted)
+        self._plain("".join(f"     {line}\n" for line in shown.stdout.splitlines()).rstrip())
+        kept = message.rep.email_to_salesforce not in shown.stdout + shown.stderr
+        findings = [
+            Finding(shown.returncode == 0 and ended, "relay trace tells what became of it"),
+            Finding(kept, "the trace keeps the secret"),
+        ]
+        return failed(findings)
+
+    def _tell(self, findings: list[Finding]) -> list[Finding]:
+        for finding in findings:
+            mark = "[green]ok[/]  " if finding.holds else "[bold red]NOT[/] "
+            self._console.print(f"   {mark}", end="")
+            self._plain(finding.text)
+        return findings
+
+
+def _report_in(new: list[Captured]) -> Captured | None:
+    return next((each for each in new if not each.sender), None)
+
+
+def _send(stage: Stage, message: DemoMessage) -> str:
+    """Send one message as a mail client does, and give the last answer."""
+    trusting = ssl.create_default_context(cafile=str(stage.certificate))
+    options = ["SMTPUTF8", "BODY=8BITMIME"] if message.smtputf8 else []
+    with smtplib.SMTP("localhost", stage.submission, "laptop.example.com", timeout=_LIMIT) as client:
+        client.starttls(context=trusting)
+        client.login(message.rep.login, stage.passwords[message.rep.login])
+        client.ehlo_or_helo_if_needed()
+        answer = client.mail(message.sender, options)
+        for recipient in message.recipients:
+            if answer[0] == 250:
+                answer = client.rcpt(recipient)
+        if answer[0] == 250:
+            answer = client.data(message.content)
+    return f"{answer[0]} {answer[1].decode()}"
+
+
+def _wait_for_end(service: Service, query: str) -> bool:
+    """Wait until every delivery of the message has ended, as `relay trace --json` shows it."""
+    ends = time.monotonic() + _LIMIT
+    while time.monotonic() < ends:
+        shown = service.run("trace", query, "--json")
+        if shown.returncode == 0 and _all_ended(shown.stdout):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def _all_ended(text: str) -> bool:
+    items = json.loads(text)["items"]
+    return bool(items) and all(each["state"] in _FINAL for item in items for each in item["deliveries"])
+
+
+def _conclude(console: Console, findings: list[Finding], service: Service) -> int:
+    wrong = failed(findings)
+    if not wrong:
+        console.print(
+            f"\n[bold green]Everything arrived as said[/]: 6 mails, {len(findings)} statements checked."
+        )
+        return 0
+    console.print(
+        f"\n[bold red]{len(wrong)} of {len(findings)} statements do not hold.[/] The relay's log ends with:"
+    )
+    console.print(service.tail(), markup=False)
+    return 1
+
+
+def _stay(console: Console, stage: Stage, service: Service) -> None:
+    """Leave everything running until Ctrl-C, and say how to use it."""
+    password = stage.passwords["ana"]
+    console.print(
+        f"""
+Still running. Ctrl-C stops it.
+
+  swaks         swaks --server 127.0.0.1:{stage.submission} --tls --auth PLAIN --auth-user ana \\
+                  --auth-password {password} --from ana@example.com --to kim@buyer.example
+  Thunderbird   outgoing server 127.0.0.1, port {stage.submission}, STARTTLS, normal password,
+                user name ana, password {password}
+                (it asks once about the certificate, which is this demonstration's own)
+  settings      {stage.config}
+  ask it        relay -c {stage.config} queue list
+                relay -c {stage.config} log --follow
+  metrics       curl http://127.0.0.1:{stage.metrics}/metrics
+""",
+        markup=False,
+    )
+    stopped = threading.Event()
+    try:
+        while service.running and not stopped.wait(1.0):
+            pass
+    except KeyboardInterrupt:
+        console.print("Stopping.")

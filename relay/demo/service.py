@@ -1,0 +1,123 @@
+"""A `relay serve` process on this machine: started, waited for, asked, stopped or killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_PAUSE = 0.05
+_START_LIMIT = 60.0
+_STOP_LIMIT = 30.0
+
+
+class ServiceFailed(Exception):
+    """The service did not start or stop in time; the text holds the end of its log."""
+
+
+def free_ports(count: int, base: int = 0) -> list[int]:
+    """Give so many free ports of loopback: base, base+1, … when all are free, else any."""
+    wanted = range(base, base + count) if base else [0] * count
+    sockets = []
+    try:
+        for port in wanted:
+            sockets.append(socket.socket())
+            sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sockets[-1].bind(("127.0.0.1", port))
+        return [each.getsockname()[1] for each in sockets]
+    except OSError:
+        if not base:
+            raise
+    finally:
+        for each in sockets:
+            each.close()
+    return free_ports(count)
+
+
+class Service:
+    """One `relay serve` over one settings file; its standard error goes to `log`."""
+
+    def __init__(
+        self, config: Path, ports: Sequence[int], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.config, self.ports, self.log = config, tuple(ports), log
+        self._environment = dict(os.environ) | dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "relay", "-c", str(self.config), *arguments]
+
+    def start(self, limit: float = _START_LIMIT) -> None:
+        """Start it and wait until every port greets or accepts. Raises ServiceFailed."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                self._command("serve"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+            )
+        ends = time.monotonic() + limit
+        for port in self.ports:
+            self._wait_for(port, ends)
+
+    def _wait_for(self, port: int, ends: float) -> None:
+        assert self._process is not None
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 5).close()
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > ends:
+                    self.kill()
+                    raise ServiceFailed(f"relay serve did not open port {port}:\n{self.tail()}") from None
+                time.sleep(_PAUSE)
+            else:
+                return
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self, limit: float = _STOP_LIMIT) -> int:
+        """Ask it to stop, wait, and give its exit code. Raises ServiceFailed when it has to be killed."""
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise ServiceFailed(f"relay serve did not stop in {limit:.0f} s:\n{self.tail()}") from None
+        finally:
+            self._process = None
+
+    def kill(self) -> None:
+        """Kill it as `kill -9` does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def run(self, *arguments: str, limit: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run another command of the relay over the same settings, and give what it printed."""
+        return subprocess.run(  # noqa: S603 - our own command
+            self._command(*arguments),
+            capture_output=True,
+            encoding="utf-8",
+            env=self._environment,
+            timeout=limit,
+            check=False,
+        )
+
+    def logs(self) -> str:
+        """Give everything it has written."""
+        return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
+
+    def tail(self, lines: int = 30) -> str:
+        """Give the end of what it has written."""
+        return "\n".join(self.logs().splitlines()[-lines:])

@@ -1,0 +1,85 @@
+"""What the demonstration plays on: a folder with a certificate, app passwords and a settings file, and free ports."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.demo.certificate import write_certificate
+from relay.demo.samples import REPS, DemoRep
+from relay.demo.service import free_ports
+
+DEFAULT_BASE = 25870
+"""The first port that is tried; any free ones are taken when these are in use."""
+
+_HEAD = """\
+version: 1
+server: {{hostname: relay.example.com, state_dir: state}}
+listeners:
+  - {{name: submission, address: "127.0.0.1:{submission}", tls: starttls, auth: required}}
+  - {{name: submissions, address: "127.0.0.1:{submissions}", tls: implicit, auth: required}}
+tls: {{certificate: cert.pem, private_key: {{file: key.pem}}}}
+upstream:
+  default: main
+  routes:
+    main: {{kind: smarthost, host: 127.0.0.1, port: {upstream}, tls: none}}
+notices: {{from: postmaster@example.com, route: main}}
+logging:
+  mode: bcc
+  exclude: {{internal: auto}}
+metrics: {{address: "127.0.0.1:{metrics}"}}
+users:
+"""
+
+_USER = """\
+  - login: {login}
+    name: {name}
+    addresses: [{addresses}]
+    email_to_salesforce: {email_to_salesforce}
+    tokens: [{{name: Laptop, sha256: {sha256}}}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The folder, the ports and the reps' app passwords."""
+
+    folder: Path
+    submission: int
+    submissions: int
+    metrics: int
+    upstream: int
+    passwords: dict[str, str]
+
+    @property
+    def config(self) -> Path:
+        """Give the settings file."""
+        return self.folder / "config.yaml"
+
+    @property
+    def certificate(self) -> Path:
+        """Give the certificate that clients must trust."""
+        return self.folder / "cert.pem"
+
+
+def set_up(folder: Path, base: int) -> Stage:
+    """Write certificate and settings into an empty folder. Passwords are new each time and kept as hashes only."""
+    submission, submissions, metrics, upstream = free_ports(4, base)
+    passwords = {rep.login: secrets.token_urlsafe(24) for rep in REPS}
+    stage = Stage(folder, submission, submissions, metrics, upstream, passwords)
+    write_certificate(folder)
+    head = _HEAD.format(submission=submission, submissions=submissions, metrics=metrics, upstream=upstream)
+    users = "".join(_user(rep, passwords[rep.login]) for rep in REPS)
+    stage.config.touch(mode=0o600)
+    stage.config.write_text(head + users, "utf-8")
+    return stage
+
+
+def _user(rep: DemoRep, password: str) -> str:
+    return _USER.format(
+        login=rep.login,
+        name=rep.name,
+        addresses=", ".join(rep.addresses),
+        email_to_salesforce=rep.email_to_salesforce,
+        sha256=hashlib.sha256(password.encode()).hexdigest(),
+    )
