@@ -5,7 +5,8 @@ program's log. A log copy's address never stands in an event: it is masked befor
 """
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from relay.ids import QueueId
@@ -23,9 +24,12 @@ class Event:
 
     def data(self) -> dict[str, Any]:
         """Give the event's own fields, without instant and message, as JSON can hold them."""
-        fields = asdict(self)
-        del fields["at"], fields["message"]
-        return fields
+        return {name: getattr(self, name) for name in _own_fields(type(self))}
+
+
+@lru_cache(maxsize=64)
+def _own_fields(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name not in ("at", "message"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

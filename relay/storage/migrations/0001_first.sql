@@ -76,3 +76,44 @@ CREATE TABLE event (
 ) STRICT;
 
 CREATE INDEX event_of_message ON event (message) WHERE message IS NOT NULL;
+
+-- A rep entered by `relay user add`; those of the settings file are not here. `login_key` is the compared form.
+CREATE TABLE rep (
+    login_key            TEXT    PRIMARY KEY,
+    login                TEXT    NOT NULL,
+    name                 TEXT    NOT NULL DEFAULT '',
+    password             TEXT,
+    email_to_salesforce  TEXT,
+    mode                 TEXT,
+    salesforce_user_id   TEXT,
+    salesforce_username  TEXT,
+    language             TEXT    NOT NULL DEFAULT 'en',
+    time_zone            TEXT    NOT NULL DEFAULT 'UTC',
+    web_role             TEXT    NOT NULL DEFAULT 'rep',
+    disabled             INTEGER NOT NULL DEFAULT 0,
+    created_at           INTEGER NOT NULL
+) STRICT;
+
+-- An acceptable address of a rep: as it was written, and in its compared form.
+CREATE TABLE rep_address (
+    compared   TEXT    PRIMARY KEY,
+    login_key  TEXT    NOT NULL REFERENCES rep (login_key) ON DELETE CASCADE,
+    position   INTEGER NOT NULL,
+    address    TEXT    NOT NULL
+) STRICT;
+
+-- An app password of a rep: its name and the SHA-256 (hex) it is known by.
+CREATE TABLE rep_token (
+    sha256      TEXT    PRIMARY KEY,
+    login_key   TEXT    NOT NULL REFERENCES rep (login_key) ON DELETE CASCADE,
+    name        TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    UNIQUE (login_key, name)
+) STRICT;
+
+-- Grows with each change of the three tables above, so that a running service sees it.
+CREATE TABLE directory_version (
+    version  INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO directory_version (version) VALUES (1);
