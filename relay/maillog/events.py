@@ -28,7 +28,7 @@ class Event:
 
 
 @lru_cache(maxsize=64)
-def _own_fields(kind: type[Event]) -> tuple[str, ...]:
+def _own_fields(kind: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if field.name not in ("at", "message"))
 
 

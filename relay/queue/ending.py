@@ -1,0 +1,82 @@
+"""The end of a message: its last delivery is final, it is closed, and its content goes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from relay.clock import Clock
+from relay.delivery_kind import Role
+from relay.ids import Login
+from relay.queue.model import FINAL, Closing, State
+from relay.queue.rows import integer
+from relay.storage.database import Row, Transaction
+
+STATES = "SELECT role, state FROM delivery WHERE message = ?"
+"""How all deliveries of a message stand."""
+
+CLOSE = "UPDATE message SET closed_at = ? WHERE id = ? AND closed_at IS NULL RETURNING login, accepted_at"
+"""The message is done, once."""
+
+CLOSED = "SELECT login, accepted_at FROM message WHERE id = ? AND closed_at IS NOT NULL"
+"""A message that is done."""
+
+FORGET_CONTENT = "DELETE FROM content WHERE message = ? RETURNING spool_name"
+"""The content of one message goes; where it was in the spool its name is told."""
+
+_FINAL = {state.value for state in FINAL}
+_FAILED = {State.BOUNCED.value, State.EXPIRED.value}
+# What became of the log copy or record, when a message has several: the first of these that one of them has.
+_LOGGED = (
+    (State.SENT, "sent"),
+    (State.BOUNCED, "failed"),
+    (State.EXPIRED, "failed"),
+    (State.CANCELLED, "cancelled"),
+    (State.SKIPPED, "skipped"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Closes messages, as the settings on retention say."""
+
+    clock: Clock
+    remove_spooled: Callable[[str], None] | None
+    """Removes a spool file once the message is durably closed; None leaves it to the sweep."""
+    keep_content: bool
+    """Whether content outlives its message (retention.content); then `purge` removes it."""
+
+    def close_if_done(self, tx: Transaction, number: int) -> Closing | None:
+        """Close the message when none of its deliveries is open any more; None when one is, or it was closed."""
+        states = tx.execute(STATES, (number,))
+        if any(state not in _FINAL for _, state in states):
+            return None
+        closed = tx.execute(CLOSE, (self.clock.now(), number))
+        if not closed:
+            return None
+        if not self.keep_content:
+            self.forget_content(tx, number)
+        return _closing(closed[0], states)
+
+    def forget_content(self, tx: Transaction, number: int) -> None:
+        """Delete the content; a spool file goes when that is durable."""
+        for (name,) in tx.execute(FORGET_CONTENT, (number,)):
+            if name is not None and self.remove_spooled is not None:
+                tx.on_commit(partial(self.remove_spooled, str(name)))
+
+
+def closing_of(tx: Transaction, number: int) -> Closing | None:
+    """Give how a message ended; None while it is open."""
+    closed = tx.execute(CLOSED, (number,))
+    return _closing(closed[0], tx.execute(STATES, (number,))) if closed else None
+
+
+def _closing(message: Row, states: list[Row]) -> Closing:
+    recipients = [state for role, state in states if role == Role.RECIPIENT]
+    others = {state for role, state in states if role != Role.RECIPIENT}
+    return Closing(
+        None if message[0] is None else Login(str(message[0])),
+        integer(message[1]),
+        sum(state == State.SENT for state in recipients),
+        sum(state in _FAILED for state in recipients),
+        next((word for state, word in _LOGGED if state in others), "none"),
+    )

@@ -1,0 +1,87 @@
+"""What an operator does to deliveries by hand: retry, hold, release, cancel. Each verb takes a slice and can be repeated."""
+
+from dataclasses import replace
+
+from relay.ids import number_of
+from relay.queue.ending import Ending
+from relay.queue.listing import Listing
+from relay.queue.model import TRANSITIONS, State
+from relay.queue.selection import ListedDelivery, Selection
+from relay.storage.database import Transaction
+
+MOVE = """
+    UPDATE delivery SET state = ?, next_attempt_at = ?, reason = ? WHERE id = ? AND state IN ({states})
+"""
+"""One delivery into another state, from those only that the table of states allows."""
+
+SLICE = 1000
+"""How many deliveries one verb changes: the writer is not kept from other work. Repeat it while it gives so many."""
+
+# What is being attempted is not touched: whether it is sent cannot be known before the hop has answered.
+_BY_HAND = {
+    target: tuple(
+        state for state in State if target in TRANSITIONS[state] and state not in (State.ACTIVE, target)
+    )
+    for target in (State.HELD, State.CANCELLED)
+}
+
+
+class Operations(Listing):
+    """The verbs; relay.queue.store.QueueStore carries them out."""
+
+    def __init__(self, ending: Ending) -> None:
+        self._ending = ending
+
+    def retry(
+        self, tx: Transaction, selection: Selection, now: int, limit: int = SLICE
+    ) -> list[ListedDelivery]:
+        """Make what is deferred due now; give what was changed. What is held stays held: see `release`."""
+        return self._move(tx, selection, (State.DEFERRED,), State.QUEUED, now, None, limit)
+
+    def hold(
+        self, tx: Transaction, selection: Selection, reason: str, limit: int = SLICE
+    ) -> list[ListedDelivery]:
+        """Keep from being attempted whatever is not attempted just now; give what was changed."""
+        return self._move(tx, selection, _BY_HAND[State.HELD], State.HELD, None, reason, limit)
+
+    def release(
+        self, tx: Transaction, selection: Selection, now: int, limit: int = SLICE
+    ) -> list[ListedDelivery]:
+        """Make what is held due now; give what was changed."""
+        return self._move(tx, selection, (State.HELD,), State.QUEUED, now, None, limit)
+
+    def cancel(
+        self, tx: Transaction, selection: Selection, reason: str, limit: int = SLICE
+    ) -> list[ListedDelivery]:
+        """Give up for good what is not attempted just now; give what was changed.
+
+        A message of which nothing is left to do is closed: `closing` tells how it ended.
+        """
+        changed = self._move(tx, selection, _BY_HAND[State.CANCELLED], State.CANCELLED, None, reason, limit)
+        for message in dict.fromkeys(delivery.message for delivery in changed):
+            self._ending.close_if_done(tx, number_of(message))
+        return changed
+
+    def _move(
+        self,
+        tx: Transaction,
+        selection: Selection,
+        among: tuple[State, ...],
+        target: State,
+        due: int | None,
+        reason: str | None,
+        limit: int,
+    ) -> list[ListedDelivery]:
+        sql = MOVE.format(states=", ".join(f"'{state}'" for state in among))
+        before = self._selected(tx, selection, among, limit)
+        after = [
+            replace(
+                delivery,
+                state=target,
+                next_attempt_at=due,
+                reason=delivery.reason if reason is None else reason,
+            )
+            for delivery in before
+        ]
+        tx.execute_many(sql, [(target, due, delivery.reason, delivery.id) for delivery in after])
+        return after

@@ -1,0 +1,340 @@
+"""The queue in the database: accepting, claiming and settling, in SQL.
+
+Every verb takes part in the caller's transaction (Database.write, Database.read), so that what happens to a message
+and the events that tell of it are one. The states are moved only as relay.queue.model.TRANSITIONS allows.
+"""
+
+from collections.abc import Sequence
+
+from relay.clock import Clock, SystemClock
+from relay.delivery_kind import Role, Transport
+from relay.errors import IllegalState
+from relay.ids import DeliveryId, QueueId, number_of, queue_id_of
+from relay.policy.decision import PlannedDelivery
+from relay.queue.ending import Ending, closing_of
+from relay.queue.model import (
+    FINAL,
+    TRANSITIONS,
+    Change,
+    ClaimedMessage,
+    Closing,
+    Delivery,
+    Lease,
+    NewMessage,
+    QueuedMessage,
+    State,
+    StoredContent,
+)
+from relay.queue.operations import SLICE, Operations
+from relay.queue.rows import (
+    CONTENT,
+    DELIVERY,
+    QUEUED,
+    content_row,
+    delivery,
+    integer,
+    message_row,
+    optional_integer,
+    queued_message,
+    recipient,
+    stored_content,
+    text,
+)
+from relay.queue.selection import OPEN, FoundMessage, ListedDelivery, Selection
+from relay.storage.database import Transaction, Value
+from relay.storage.spool import Spool
+
+__all__ = ["OPEN", "SLICE", "FoundMessage", "ListedDelivery", "QueueStore", "Selection"]
+
+ADD_MESSAGE = f"INSERT INTO message VALUES ({', '.join('?' * 20)})"  # noqa: S608 - only marks are put in
+"""A message, all its columns."""
+
+ADD_CONTENT = "INSERT INTO content (message, prefix, skips, spool_name, wire) VALUES (?, ?, ?, ?, ?)"
+"""Its content, or where it is in the spool."""
+
+LAST_DELIVERY = "SELECT max(id) FROM delivery"
+"""Where the ids of deliveries have got to: they are given out here, so that one statement adds all of a message."""
+
+ADD_DELIVERY = f"""
+    INSERT INTO delivery ({DELIVERY}, lease_owner, lease_until, lease_boot)
+    VALUES ({", ".join("?" * 18)})
+"""  # noqa: S608 - only our columns and marks are put in
+"""One target of a message."""
+
+DUE = """
+    SELECT message FROM delivery
+    WHERE transport = ? AND state IN ('queued', 'deferred') AND next_attempt_at <= ?
+    ORDER BY next_attempt_at LIMIT ?
+"""
+"""The messages that are due, the longest due first; the index delivery_due gives them in this order."""
+
+# The + keeps the search on the message's own few deliveries, where the index of all that is due looks as good to SQLite.
+CLAIM = f"""
+    UPDATE delivery SET state = 'active', fence = fence + 1, lease_owner = ?, lease_until = ?, lease_boot = ?
+    WHERE message = ? AND +transport = ? AND state IN ('queued', 'deferred') AND +next_attempt_at <= ?
+    RETURNING {DELIVERY}
+"""  # noqa: S608 - columns are ours
+"""All due deliveries of one message become ours, under a new fencing number."""
+
+CLAIMED = f"""
+    SELECT {QUEUED}, prefix, skips, octets, wire, spool_name
+    FROM message LEFT JOIN content ON content.message = message.id WHERE message.id = ?
+"""  # noqa: S608 - columns are ours
+"""A message and its content, for an attempt."""
+
+RECIPIENTS = "SELECT target, notify, orcpt FROM delivery WHERE message = ? AND role = 'recipient' ORDER BY id"
+"""Whom the sender wrote to."""
+
+SETTLE = """
+    UPDATE delivery SET state = ?, next_attempt_at = ?, reason = ?, attempts = attempts + ?,
+        delay_warned = max(delay_warned, ?), lease_owner = NULL, lease_until = NULL, lease_boot = NULL
+    WHERE id = ? AND message = ? AND fence = ? AND state = 'active'
+"""
+"""What an attempt came to, unless the claim it was made under has been overtaken."""
+
+NEXT_DUE = """
+    SELECT min(next_attempt_at) FROM delivery WHERE transport = ? AND state IN ('queued', 'deferred')
+"""
+"""When the next delivery of a transport is due."""
+
+PULL_IN = """
+    UPDATE delivery SET next_attempt_at = ?
+    WHERE transport = ? AND state IN ('queued', 'deferred') AND next_attempt_at > ?
+"""
+"""What is due too far ahead becomes due now."""
+
+GIVE_BACK = """
+    UPDATE delivery SET state = 'queued', next_attempt_at = coalesce(next_attempt_at, created_at),
+        lease_owner = NULL, lease_until = NULL, lease_boot = NULL
+    WHERE message IN (SELECT id FROM message WHERE closed_at IS NULL) AND state = 'active' AND {whose}
+"""
+"""What was claimed but did not end is queued again; walked by the open messages, not the history."""
+
+GIVE_BACK_OWN = GIVE_BACK.format(whose="lease_owner = ?")
+"""Of one owner: it stops."""
+
+GIVE_BACK_OTHERS = GIVE_BACK.format(whose="lease_owner IS NOT ?")
+"""Of every owner but one: they are dead."""
+
+LOAD = f"SELECT {QUEUED} FROM message WHERE id = ?"  # noqa: S608 - columns are ours
+"""One message."""
+
+CONTENT_OF = f"SELECT {CONTENT} FROM content JOIN message ON message.id = content.message WHERE message = ?"  # noqa: S608 - columns are ours
+"""The content of one message."""
+
+SPOOL_NAMES = "SELECT spool_name FROM content WHERE spool_name IS NOT NULL"
+"""The spool files that belong to a message."""
+
+OLD_CONTENT = """
+    SELECT content.message FROM content JOIN message ON message.id = content.message
+    WHERE content.message < ? AND closed_at < ? ORDER BY content.message LIMIT ?
+"""
+"""Content of messages that were closed long enough ago."""
+
+OLD_MESSAGES = "SELECT id FROM message WHERE id < ? AND closed_at < ? ORDER BY id LIMIT ?"
+"""Messages that were closed long enough ago, the oldest first."""
+
+FORGET = ("DELETE FROM delivery WHERE message = ?", "DELETE FROM message WHERE id = ?")
+"""All that is left of a message."""
+
+_ID_SHIFT = 11  # relay.ids: a queue id is never below its instant's microseconds * 2048
+
+
+class QueueStore(Operations):
+    """The queue. Its questions are in relay.queue.listing, the verbs of operators in relay.queue.operations.
+
+    `spool` is where content may be besides the database; without it spool files of closed messages wait for the
+    sweep. `keep_content`: retention.content is not until_done, and `purge` removes content.
+    """
+
+    def __init__(
+        self, spool: Spool | None = None, *, keep_content: bool = False, clock: Clock | None = None
+    ) -> None:
+        remove = None if spool is None else spool.remove
+        super().__init__(Ending(clock or SystemClock(), remove, keep_content))
+
+    def accept(
+        self, tx: Transaction, message: NewMessage, plan: Sequence[PlannedDelivery], *, lease: Lease | None
+    ) -> list[Delivery]:
+        """Keep a message and its planned deliveries; give those that are not final, in the plan's order.
+
+        With a lease they are ACTIVE under it, fence 1; else QUEUED and due now. A record is WAITING. When all are
+        final the message is closed at once, and its content is not kept.
+        """
+        tx.execute(ADD_MESSAGE, message_row(message))
+        last = optional_integer(tx.execute(LAST_DELIVERY)[0][0]) or 0
+        deliveries = [
+            _planned(message, DeliveryId(last + n), planned, lease) for n, planned in enumerate(plan, 1)
+        ]
+        held = (lease.owner, lease.until, lease.boot_id) if lease is not None else (None, None, None)
+        tx.execute_many(ADD_DELIVERY, [_delivery_row(message.number, each, held) for each in deliveries])
+        tx.execute(ADD_CONTENT, content_row(message))
+        todo = [each for each in deliveries if each.state not in FINAL]
+        if not todo:
+            self._ending.close_if_done(tx, message.number)
+        return todo
+
+    def claim(
+        self, tx: Transaction, transport: Transport, now: int, limit: int, lease: Lease
+    ) -> list[ClaimedMessage]:
+        """Make due deliveries ACTIVE under the lease, the longest due first, all due ones of a message together.
+
+        `limit` counts deliveries; the last message taken may go beyond it. Each claim raises the fence.
+        """
+        claimed: list[ClaimedMessage] = []
+        for number in dict.fromkeys(integer(row[0]) for row in tx.execute(DUE, (transport, now, limit))):
+            if limit <= 0:
+                break
+            values = (lease.owner, lease.until, lease.boot_id, number, transport, now)
+            deliveries = sorted((delivery(row) for row in tx.execute(CLAIM, values)), key=lambda d: d.id)
+            limit -= len(deliveries)
+            claimed.append(_claimed(tx, number, tuple(deliveries)))
+        return claimed
+
+    def settle(
+        self, tx: Transaction, message: QueueId, changes: Sequence[Change]
+    ) -> tuple[list[DeliveryId], Closing | None]:
+        """Apply what attempts came to; give the deliveries changed, and the closing when nothing is open any more.
+
+        A change whose claim was overtaken (another fence, or no longer active) is dropped. Closing deletes the content
+        unless it is kept longer. Raises IllegalState for a state that cannot follow ACTIVE.
+        """
+        number = number_of(message)
+        applied = [change.delivery for change in changes if _settle(tx, number, change)]
+        return applied, self._ending.close_if_done(tx, number) if applied else None
+
+    def closing(self, tx: Transaction, message: QueueId) -> Closing | None:
+        """Give how a message ended; None while it is open."""
+        return closing_of(tx, number_of(message))
+
+    def next_due(self, tx: Transaction, transport: Transport) -> int | None:
+        """Give the instant at which the next delivery is due, which may have passed; None when nothing is queued."""
+        return optional_integer(tx.execute(NEXT_DUE, (transport,))[0][0])
+
+    def pull_in(self, tx: Transaction, latest: int, now: int) -> int:
+        """Make due at `now` whatever would be due after `latest`, as when the clock was set back; give how many."""
+        pulled = 0
+        for transport in Transport:
+            tx.execute(PULL_IN, (now, transport, latest))
+            pulled += tx.changes()
+        return pulled
+
+    def give_back(self, tx: Transaction, owner: str) -> int:
+        """Queue again what `owner` claimed and did not end; give how many. For an orderly stop."""
+        tx.execute(GIVE_BACK_OWN, (owner,))
+        return tx.changes()
+
+    def recover(self, tx: Transaction, lease: Lease, now: int) -> int:
+        """Queue again, due at once, what any owner but the lease's claimed; give how many.
+
+        For the start of the one service of this state folder: its lock says that the others are dead.
+        """
+        tx.execute(GIVE_BACK_OTHERS, (lease.owner,))
+        return tx.changes()
+
+    def content(self, tx: Transaction, message: QueueId) -> StoredContent | None:
+        """Give where the content of a message is; None when it is gone."""
+        rows = tx.execute(CONTENT_OF, (number_of(message),))
+        return stored_content(rows[0]) if rows else None
+
+    def load(self, tx: Transaction, message: QueueId) -> QueuedMessage | None:
+        """Give a message as couriers know it; its envelope's recipients are its deliveries of role recipient."""
+        number = number_of(message)
+        rows = tx.execute(LOAD, (number,))
+        return (
+            queued_message(number, rows[0], map(recipient, tx.execute(RECIPIENTS, (number,))))
+            if rows
+            else None
+        )
+
+    def spool_names(self, tx: Transaction) -> set[str]:
+        """Give the names of all spool files that belong to a message."""
+        return {str(row[0]) for row in tx.execute(SPOOL_NAMES)}
+
+    def purge(self, tx: Transaction, before: int, limit: int = SLICE) -> int:
+        """Delete the content of messages closed before an instant, at most `limit`; give how many."""
+        rows = tx.execute(OLD_CONTENT, (before << _ID_SHIFT, before, limit))
+        for row in rows:
+            self._ending.forget_content(tx, integer(row[0]))
+        return len(rows)
+
+    def forget(self, tx: Transaction, before: int, limit: int = SLICE) -> int:
+        """Delete whatever is left of messages closed before an instant, at most `limit`; give how many."""
+        rows = tx.execute(OLD_MESSAGES, (before << _ID_SHIFT, before, limit))
+        for row in rows:
+            self._ending.forget_content(tx, integer(row[0]))
+        for sql in FORGET:
+            tx.execute_many(sql, rows)
+        return len(rows)
+
+
+def _planned(
+    message: NewMessage, number: DeliveryId, planned: PlannedDelivery, lease: Lease | None
+) -> Delivery:
+    state, due = _first_state(planned, message.accepted_at, lease)
+    return Delivery(
+        number,
+        queue_id_of(message.number),
+        planned.role,
+        planned.transport,
+        planned.target,
+        state,
+        0,
+        due,
+        message.accepted_at,
+        planned.notify,
+        planned.orcpt,
+        planned.skipped,
+        planned.rule,
+        1 if state is State.ACTIVE else 0,
+    )
+
+
+def _first_state(planned: PlannedDelivery, now: int, lease: Lease | None) -> tuple[State, int | None]:
+    if planned.skipped:
+        return State.SKIPPED, None
+    if planned.role is Role.RECORD:
+        return State.WAITING, None
+    return (State.QUEUED if lease is None else State.ACTIVE), now
+
+
+def _delivery_row(number: int, planned: Delivery, held: tuple[Value, ...]) -> tuple[Value, ...]:
+    return (
+        planned.id,
+        number,
+        planned.role,
+        planned.transport,
+        planned.target,
+        planned.state,
+        planned.attempts,
+        planned.next_attempt_at,
+        planned.created_at,
+        planned.notify,
+        planned.orcpt,
+        text(planned.reason),
+        text(planned.rule),
+        planned.fence,
+        planned.delay_warned,
+        *(held if planned.state is State.ACTIVE else (None, None, None)),
+    )
+
+
+def _claimed(tx: Transaction, number: int, deliveries: tuple[Delivery, ...]) -> ClaimedMessage:
+    row = tx.execute(CLAIMED, (number,))[0]
+    message = queued_message(number, row[:11], map(recipient, tx.execute(RECIPIENTS, (number,))))
+    content = row[11:] if row[11] is not None else (b"", "", message.octets, None, None)
+    return ClaimedMessage(message, deliveries, stored_content(content))
+
+
+def _settle(tx: Transaction, number: int, change: Change) -> bool:
+    if change.state not in TRANSITIONS[State.ACTIVE]:
+        raise IllegalState(f"an attempt cannot end in {change.state}")
+    values = (
+        change.state,
+        change.next_attempt_at,
+        text(change.reason),
+        change.attempted,
+        change.delay_warned,
+    )
+    tx.execute(SETTLE, (*values, change.delivery, number, change.fence))
+    return tx.changes() == 1
