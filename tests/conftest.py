@@ -1,0 +1,53 @@
+"""What all tests share: peers (system programs) that may be missing, and a clean environment."""
+
+import os
+import shutil
+
+import pytest
+
+PROGRAMS = {
+    "swaks": ("swaks",),
+    "msmtp": ("msmtp",),
+    "mutt": ("mutt",),
+    "s-nail": ("s-nail",),
+    "curl": ("curl",),
+    "postfix": ("postfix", "smtp-source"),
+    "nodejs": ("node", "npm"),
+}
+"""Debian's package name -> the programs that tests run from it."""
+
+_SEARCH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+
+
+def program(name: str) -> str:
+    """Give the path of a program, /usr/sbin included. Raises LookupError when it is not installed."""
+    found = shutil.which(name, path=_SEARCH)
+    if found is None:
+        raise LookupError(name)
+    return found
+
+
+def _missing(package: str) -> list[str]:
+    return [name for name in PROGRAMS[package] if shutil.which(name, path=_SEARCH) is None]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose peer is missing, or fail it when RELAY_TEST_PEERS=required."""
+    for marker in item.iter_markers("peer"):
+        for package in marker.args:
+            if missing := _missing(package):
+                _do_without(package, ", ".join(missing))
+
+
+def _do_without(package: str, missing: str) -> None:
+    reason = f"{missing} not found: install Debian's package {package}"
+    if os.environ.get("RELAY_TEST_PEERS") == "required":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that the developer has set for the relay or for mail programs reaches a test."""
+    for name in ("RELAY_CONFIG", "MAILRC", "EMAIL", "NOTIFY_SOCKET", "SSLKEYLOGFILE"):
+        monkeypatch.delenv(name, raising=False)
