@@ -11,7 +11,7 @@ from typing import assert_never
 
 from relay.delivery_kind import Role
 from relay.directory.model import mask_address
-from relay.ids import DeliveryId
+from relay.ids import DeliveryId, QueueId
 from relay.maillog.events import (
     DeliveryBounced,
     DeliveryDeferred,
@@ -36,6 +36,7 @@ NO_ANSWER = Deferred(
 )
 BROKEN = Deferred(Reply(451, "4.0.0", "The delivery agent failed; this is a fault of the relay"), "")
 TOO_LONG = Deferred(Reply(451, "4.4.2", "The attempt took too long and was broken off"), "")
+UNREADABLE = Deferred(Reply(451, "4.3.0", "The content cannot be read from the store now"), "")
 
 _EVENTS: dict[State, type[DeliveryEnded]] = {
     State.SENT: DeliverySent,
@@ -266,11 +267,11 @@ def _untold(ended: Sequence[_Ended], message: QueuedMessage, now: int) -> list[E
     return [ReportUndeliverable(at=now, message=message.id, recipients=tuple(failed), reason=reason)]
 
 
-def closed(message: QueuedMessage, closing: Closing, now: int) -> MessageClosed:
+def closed(message: QueueId, closing: Closing, now: int) -> MessageClosed:
     """Give the line that tells the whole story of a message."""
     return MessageClosed(
         at=now,
-        message=message.id,
+        message=message,
         login=closing.login,
         sent=closing.sent,
         failed=closing.failed,

@@ -1,0 +1,152 @@
+"""Attempts under way: from claimed deliveries, through a courier, to their settlement, within a budget.
+
+Whatever a courier does, every delivery handed to it ends in one settlement.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from relay.delivery_kind import Transport
+from relay.errors import StorageError
+from relay.ids import DeliveryId
+from relay.outcome import Outcome
+from relay.queue.budget import Budget
+from relay.queue.content import SpoolFiles, reader_of
+from relay.queue.courier import Courier
+from relay.queue.model import Batch, ClaimedMessage, ContentReader, Delivery
+from relay.queue.settlement import BROKEN, TOO_LONG, UNREADABLE
+from relay.queue.settler import Settler
+
+logger = logging.getLogger(__name__)
+
+_READERS = 4
+_FAULTS_REMEMBERED = 1000
+_LAST_SETTLEMENTS = 10.0
+"""Seconds that settlements and accepts under way get to be stored when the relay stops."""
+
+
+class Attempts:
+    """Makes attempts and owns the tasks they run in."""
+
+    def __init__(
+        self,
+        couriers: Mapping[Transport, Courier],
+        spool: SpoolFiles,
+        settler: Settler,
+        budget: Budget,
+        room_made: Callable[[], None],
+    ) -> None:
+        self._couriers = couriers
+        self._spool = spool
+        self._settler = settler
+        self._budget = budget
+        self._room_made = room_made
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._attempting: set[asyncio.Task[None]] = set()
+        self._pool = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="relay-content")
+        self._faults: set[str] = set()
+
+    def own(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        """Run work in a task that `stop` waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            logger.error("work on the queue ended by a fault", exc_info=exc)
+
+    async def attempt(self, claimed: ClaimedMessage) -> None:
+        """Attempt deliveries that are counted in the budget already, settle them, and count them out again.
+
+        Groups that do not share a hop are attempted side by side, each settled as soon as it ends.
+        """
+        courier = self._couriers[claimed.deliveries[0].transport]
+        first, *others = self._groups(courier, claimed)
+        tasks = [self.own(self._attempt_group(courier, claimed, group)) for group in others]
+        await self._attempt_group(courier, claimed, first)
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _groups(self, courier: Courier, claimed: ClaimedMessage) -> Sequence[Sequence[Delivery]]:
+        try:
+            groups = [group for group in courier.split(claimed.message, claimed.deliveries) if group]
+        except Exception as exc:  # noqa: BLE001 - a courier's fault must not lose mail; it is logged and deferred
+            self._fault(f"the {courier.transport} courier cannot split a message", exc)
+            return [claimed.deliveries]
+        if sorted(one.id for group in groups for one in group) != sorted(
+            one.id for one in claimed.deliveries
+        ):
+            self._fault(f"the {courier.transport} courier lost deliveries when it split a message", None)
+            return [claimed.deliveries]
+        return groups
+
+    async def _attempt_group(
+        self, courier: Courier, claimed: ClaimedMessage, group: Sequence[Delivery]
+    ) -> None:
+        try:
+            reader, outcomes = await self._outcomes(courier, claimed, group)
+            await self._settler.settle(claimed.message, group, outcomes, reader)
+        finally:
+            self._budget.end(group[0].transport, len(group))
+            if self._budget.short:
+                self._room_made()
+
+    async def _outcomes(
+        self, courier: Courier, claimed: ClaimedMessage, group: Sequence[Delivery]
+    ) -> tuple[ContentReader | None, Mapping[DeliveryId, Outcome]]:
+        """Give what the courier says; trouble that it should have turned into an outcome is deferred, loudly."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._attempting.add(task)
+        reader: ContentReader | None = None
+        try:
+            reader = reader_of(claimed.content, self._spool, self._pool)
+            async with asyncio.timeout(self._settler.rules.attempt_limit):
+                outcomes = await courier.attempt((Batch(claimed.message, group, reader),))
+        except StorageError as exc:
+            logger.error("%s: %s", claimed.message.id, exc)  # noqa: TRY400 - the store is at fault; a traceback says no more
+            return reader, {one.id: UNREADABLE for one in group}
+        except TimeoutError as exc:
+            self._fault(f"an attempt of the {courier.transport} courier never ended", exc)
+            return reader, {one.id: TOO_LONG for one in group}
+        except Exception as exc:  # noqa: BLE001 - a courier's fault must not lose mail; it is logged and deferred
+            self._fault(f"the {courier.transport} courier failed", exc)
+            return reader, {one.id: BROKEN for one in group}
+        finally:
+            self._attempting.discard(task)
+        if any(one.id not in outcomes for one in group):
+            self._fault(f"the {courier.transport} courier gave no answer for a delivery", None)
+        return reader, outcomes
+
+    def _fault(self, text: str, exc: Exception | None) -> None:
+        """Log a fault of ours: with its traceback the first time, on one line after that."""
+        key = f"{text}: {type(exc).__name__}: {exc}"
+        known = key in self._faults
+        if not known and len(self._faults) < _FAULTS_REMEMBERED:
+            self._faults.add(key)
+        logger.error("%s", key if exc else text, exc_info=None if known else exc)
+
+    async def stop(self, grace: float) -> None:
+        """Let attempts end for up to `grace` seconds, then break them off; settlements under way are stored."""
+        await _wait(self._tasks, grace)
+        self._settler.stopping.set()
+        for task in tuple(self._attempting):
+            task.cancel()
+        await _wait(self._tasks, _LAST_SETTLEMENTS)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await _wait(self._tasks, _LAST_SETTLEMENTS)
+        self._pool.shutdown(wait=False)
+
+
+async def _wait(tasks: set[asyncio.Task[None]], limit: float) -> None:
+    """Wait until all tasks ended, those too that they start meanwhile, or the limit passed."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit
+    while tasks and (left := end - loop.time()) > 0:
+        await asyncio.wait(tuple(tasks), timeout=left)

@@ -1,0 +1,71 @@
+"""Clear away what nobody needs any more: spool files without a message, old events and messages, distant retries."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from relay.clock import Clock
+from relay.errors import StorageError
+from relay.maillog.store import MailLog
+from relay.queue.retry import SECOND
+from relay.queue.rules import RunnerRules
+from relay.queue.store import QueueStore
+from relay.storage.database import Database, Transaction
+from relay.storage.spool import Spool
+
+logger = logging.getLogger(__name__)
+
+ORPHAN_AGE = 24 * 3600
+"""Seconds after which a spool file without a message is nobody's: longer than any transaction takes."""
+PORTION = 500
+"""Rows cleared in one transaction, so that mail never waits long."""
+_PORTIONS = 200
+
+
+class Housekeeping:
+    """Runs now and then; what one run does not come to, the next one does."""
+
+    def __init__(
+        self, database: Database, store: QueueStore, mail_log: MailLog, spool: Spool, clock: Clock
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._mail_log = mail_log
+        self._spool = spool
+        self._clock = clock
+
+    async def run(self, rules: RunnerRules) -> None:
+        """Clear away once. Never raises StorageError: it is logged, and the next run tries again."""
+        try:
+            await self._pull_in(rules)
+            await self._sweep()
+            await self._purge(rules)
+        except (StorageError, OSError) as exc:
+            logger.warning("clearing away was not finished: %s", exc)
+
+    async def _pull_in(self, rules: RunnerRules) -> None:
+        """Make due what a clock that was set back has left further ahead than any wait is long."""
+        now = self._clock.now()
+        latest = now + max(rules.retry.delivery.longest_wait(), rules.retry.logging.longest_wait())
+        pulled = await self._database.write(lambda tx: self._store.pull_in(tx, latest, now))
+        if pulled:
+            logger.warning("%d deliveries were due too far ahead: the clock was set back", pulled)
+
+    async def _sweep(self) -> None:
+        known = await self._database.read(self._store.spool_names)
+        before = self._clock.now() / SECOND - ORPHAN_AGE
+        removed = await asyncio.to_thread(self._spool.sweep, known, before)
+        if removed:
+            logger.info("%d spool files without a message were removed", removed)
+
+    async def _purge(self, rules: RunnerRules) -> None:
+        now = self._clock.now()
+        if rules.keep_content is not None:
+            await self._in_portions(self._store.purge, now - rules.keep_content)
+        await self._in_portions(self._store.forget, now - rules.keep_events)
+        await self._in_portions(self._mail_log.purge, now - rules.keep_events)
+
+    async def _in_portions(self, clear: Callable[[Transaction, int, int], int], before: int) -> None:
+        for _ in range(_PORTIONS):
+            if await self._database.write(lambda tx: clear(tx, before, PORTION)) < PORTION:
+                return

@@ -1,0 +1,157 @@
+"""Take messages in: one durable unit each, and at once an attempt while there is room.
+
+The unit and the attempt share one task that the caller only waits for: a client that hangs up, which cancels its
+session, can neither undo a commit nor leave a message active with nobody at work on it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from relay.delivery_kind import Role, Transport
+from relay.directory.model import mask_address
+from relay.errors import StorageUnavailable
+from relay.ids import queue_id_of
+from relay.maillog.events import DeliverySkipped, Event
+from relay.maillog.store import MailLog
+from relay.policy.decision import PlannedDelivery
+from relay.queue.attempts import Attempts
+from relay.queue.budget import Budget
+from relay.queue.model import (
+    ClaimedMessage,
+    Delivery,
+    Lease,
+    NewMessage,
+    QueuedMessage,
+    State,
+    StoredContent,
+)
+from relay.queue.rules import Room
+from relay.queue.settlement import closed
+from relay.queue.store import QueueStore
+from relay.storage.database import Database, Transaction
+
+
+@dataclass(slots=True)
+class Intake:
+    """The door of the queue."""
+
+    database: Database
+    store: QueueStore
+    mail_log: MailLog
+    attempts: Attempts
+    budget: Budget
+    room: Room
+    lease: Callable[[], Lease]
+    wake: Callable[[], None]
+    """Told when a message is due that did not start at once."""
+    closing: bool = False
+    """Once set, nothing starts at once any more: it is kept for the next service."""
+
+    async def accept(
+        self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event]
+    ) -> None:
+        """Take a message in: durable when this returns. Raises StorageError; then nothing was stored."""
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.attempts.own(self._take(message, plan, events, stored))
+        await stored
+
+    async def _take(
+        self,
+        message: NewMessage,
+        plan: Sequence[PlannedDelivery],
+        events: Sequence[Event],
+        stored: "asyncio.Future[None]",
+    ) -> None:
+        octets = len(message.content or b"")
+        count = sum(1 for one in plan if not one.skipped and one.role is not Role.RECORD)
+        if self.closing or not count or not self.budget.takes_fresh(count, octets, self.room):
+            await self._store(message, plan, events, None, stored)
+            self.wake()
+            return
+        self.budget.start(Transport.SMTP, count)
+        self.budget.keep(octets)
+        try:
+            active = await self._store(message, plan, events, self.lease(), stored)
+            self.budget.end(Transport.SMTP, count - len(active))
+            if active:
+                await self.attempts.attempt(_claimed(message, active))
+        finally:
+            self.budget.keep(-octets)
+
+    async def _store(
+        self,
+        message: NewMessage,
+        plan: Sequence[PlannedDelivery],
+        events: Sequence[Event],
+        lease: Lease | None,
+        stored: "asyncio.Future[None]",
+    ) -> tuple[Delivery, ...]:
+        """Store the message and tell the caller; give the deliveries that are ours to attempt."""
+
+        def unit(tx: Transaction) -> list[Delivery]:
+            deliveries = self.store.accept(tx, message, plan, lease=lease)
+            ends = _skips(message, plan)
+            if not deliveries and (closing := self.store.closing(tx, queue_id_of(message.number))):
+                ends.append(closed(queue_id_of(message.number), closing, message.accepted_at))
+            self.mail_log.append(tx, [*events, *ends] if ends else events)
+            return deliveries
+
+        try:
+            deliveries = await self.database.write(unit)
+        except asyncio.CancelledError:
+            _answer(stored, StorageUnavailable("the relay stops"))
+            raise
+        except Exception as exc:  # noqa: BLE001 - it is handed to the caller, whatever it is
+            _answer(stored, exc)
+            return ()
+        _answer(stored, None)
+        return tuple(one for one in deliveries if one.state is State.ACTIVE)
+
+
+def _answer(stored: "asyncio.Future[None]", error: Exception | None) -> None:
+    if stored.done():  # the caller was cancelled
+        return
+    if error is None:
+        stored.set_result(None)
+    else:
+        stored.set_exception(error)
+
+
+def _claimed(message: NewMessage, deliveries: tuple[Delivery, ...]) -> ClaimedMessage:
+    """Give a message that just came in as a claim would, with its content in memory."""
+    return ClaimedMessage(
+        QueuedMessage(
+            id=queue_id_of(message.number),
+            envelope=message.envelope,
+            login=message.login,
+            accepted_at=message.accepted_at,
+            octets=message.octets,
+            has_8bit=message.has_8bit,
+            utf8_header=message.utf8_header,
+            message_id=message.message_id,
+        ),
+        deliveries,
+        StoredContent(message.prefix, message.skips, message.octets, message.content, message.spool_name),
+    )
+
+
+def _skips(message: NewMessage, plan: Sequence[PlannedDelivery]) -> list[Event]:
+    """Give the events of the targets that nothing is done for; a log copy is masked."""
+    groups: dict[tuple[Role, str], list[str]] = {}
+    for one in plan:
+        if one.skipped:
+            target = mask_address(one.target) if one.role is Role.LOG_COPY and one.target else one.target
+            groups.setdefault((one.role, one.skipped), []).append(target)
+    return [
+        DeliverySkipped(
+            at=message.accepted_at,
+            message=queue_id_of(message.number),
+            role=role.value,
+            targets=tuple(targets),
+            reply=reason,
+            hop="",
+            attempt=0,
+        )
+        for (role, reason), targets in groups.items()
+    ]

@@ -1,0 +1,163 @@
+"""Store what attempts came to, with the reports they cause, in one transaction each.
+
+A settlement that cannot be stored is kept and tried again until it is, or the relay stops: mail is never sent twice
+only because the store was away.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from relay.clock import Clock
+from relay.envelope import reverse_path_text
+from relay.errors import RelayError, StorageError
+from relay.ids import DeliveryId
+from relay.maillog.events import Event
+from relay.maillog.store import MailLog
+from relay.outcome import Outcome
+from relay.queue.content import read_original
+from relay.queue.model import ContentReader, Delivery, QueuedMessage
+from relay.queue.notices import Notice, ReportQuota, notice_of, report_of, untold
+from relay.queue.report import Original
+from relay.queue.rules import RunnerRules
+from relay.queue.settlement import Settlement, closed, settlement_of
+from relay.queue.store import QueueStore
+from relay.storage.database import Database, Transaction
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 30.0
+_NOTHING = Original(b"", None)
+
+
+class _StaleClaim(StorageError):
+    """Some of the deliveries were no longer ours when their attempt was settled; nothing was stored."""
+
+    def __init__(self, ours: frozenset[DeliveryId]) -> None:
+        super().__init__("deliveries were claimed anew while they were attempted")
+        self.ours = ours
+        """Those that still are ours."""
+
+
+@dataclass(slots=True)
+class Settler:
+    """Settles attempts. `rules` is swapped whole at a reload."""
+
+    database: Database
+    store: QueueStore
+    mail_log: MailLog
+    clock: Clock
+    next_number: Callable[[], int]
+    report_queued: Callable[[], None]
+    """Told when a report of the relay itself is due."""
+    rules: RunnerRules
+    quota: ReportQuota
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Once set, a settlement that cannot be stored is let go of."""
+
+    async def settle(
+        self,
+        message: QueuedMessage,
+        deliveries: Sequence[Delivery],
+        outcomes: Mapping[DeliveryId, Outcome],
+        content: ContentReader | None,
+    ) -> None:
+        """Store what the attempt came to. Deliveries that are no longer ours are left alone."""
+        ours = deliveries
+        while ours:
+            now = self.clock.now()
+            settlement = settlement_of(message, ours, outcomes, self.rules, now, self.clock.chance())
+            notices: Sequence[Notice] = ()
+            events: Sequence[Event] = settlement.events
+            if settlement.tellings:
+                notices, more = await self._notices(message, settlement, content, now)
+                events = [*events, *more]
+            try:
+                await self._store(message, settlement, events, notices, now)
+            except _StaleClaim as stale:
+                logger.warning("%s: deliveries were claimed anew while they were attempted", message.id)
+                ours = [one for one in ours if one.id in stale.ours]
+                continue
+            if notices:
+                self.report_queued()
+            return
+
+    async def _store(
+        self,
+        message: QueuedMessage,
+        settlement: Settlement,
+        events: Sequence[Event],
+        notices: Sequence[Notice],
+        now: int,
+    ) -> None:
+        def unit(tx: Transaction) -> None:
+            settled, closing = self.store.settle(tx, message.id, settlement.changes)
+            if len(settled) != len(settlement.changes):
+                raise _StaleClaim(frozenset(settled))
+            for notice in notices:
+                self.store.accept(tx, notice.message, notice.plan, lease=None)
+            self.mail_log.append(tx, [*events, closed(message.id, closing, now)] if closing else events)
+
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self.database.write(unit)
+            except _StaleClaim:
+                raise
+            except Exception as exc:  # noqa: BLE001 - whatever it is, the outcome must not be lost
+                _complain(message, exc, first=pause == _FIRST_PAUSE)
+            if self.stopping.is_set():
+                return None
+            await _pause(self.stopping, pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _notices(
+        self, message: QueuedMessage, settlement: Settlement, content: ContentReader | None, now: int
+    ) -> tuple[list[Notice], list[Event]]:
+        """Compose the reports. What cannot be told becomes an event that an admin must look at."""
+        sender = reverse_path_text(message.envelope.reverse_path)
+        if not self.quota.take(sender.lower(), self.rules.reports, now):
+            return [], untold(message, settlement.tellings, "too many reports in this span of time", now)
+        original = await self._original(message, content)
+        try:
+            notices = [
+                notice_of(
+                    report_of(message, telling, original, self.rules.retry, now),
+                    self.rules.reporter,
+                    self.next_number(),
+                    secrets.token_hex(16),
+                )
+                for telling in settlement.tellings
+            ]
+        except Exception:
+            logger.exception("%s: a report could not be composed", message.id)
+            return [], untold(message, settlement.tellings, "the report could not be composed", now)
+        return notices, [event for notice in notices for event in notice.events]
+
+    async def _original(self, message: QueuedMessage, content: ContentReader | None) -> Original:
+        if content is None:
+            return _NOTHING
+        try:
+            return await read_original(content)
+        except Exception as exc:  # noqa: BLE001 - a report without the original is better than none
+            logger.warning("%s: the content cannot be read for a report: %s", message.id, exc)
+            return _NOTHING
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return
+
+
+def _complain(message: QueuedMessage, exc: Exception, *, first: bool) -> None:
+    """Say that a settlement was not stored: at length the first time, when nothing explains it."""
+    known = isinstance(exc, RelayError) or not first
+    logger.error(
+        "%s: what an attempt came to is not stored yet: %s", message.id, exc, exc_info=None if known else exc
+    )
