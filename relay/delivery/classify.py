@@ -1,0 +1,199 @@
+"""What each thing that happens with a hop means for a delivery: the whole table, in one place.
+
+Pure, and total: every happening has an outcome. The first digit of a reply decides (RFC 5321 §4.2.1), with the
+exceptions that ANSWERS lists; no answer at all is temporary, as 451 is (§3.8). docs/delivery.md prints the table.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from relay.delivery.happening import SETTING_UP, Answered, Declined, Happening, Kind, Stage, Trouble
+from relay.delivery.hop import Hop
+from relay.outcome import Bounced, Deferred, Outcome, Sent, Skipped
+from relay.status import Reply
+
+NOBODY_RECEIVED_IT = "nobody received it"
+_MESSAGE = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.CONTENT, Stage.END})
+_SIGN_IN_CODES = frozenset({530, 534, 535, 538})
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRule:
+    """One line of the table: which answers it is for, and what they mean; the first that fits wins."""
+
+    answer: str
+    stages: frozenset[Stage]
+    fits: Callable[[Reply], bool]
+    meaning: type[Sent] | type[Deferred] | type[Bounced]
+    why: str
+    """What is said in front of the hop's words; "" when they speak for themselves."""
+    loud: bool = False
+    """Whether somebody must act: it is the site's settings, not the message."""
+
+
+def _class(digit: int) -> Callable[[Reply], bool]:
+    return lambda reply: reply.code // 100 == digit
+
+
+def _is_too_many(reply: Reply) -> bool:
+    """552 to RCPT means too many recipients unless its enhanced code says otherwise (RFC 5321 §4.5.3.1.10)."""
+    return reply.code == 552 and (not reply.status or reply.status.endswith(".5.3"))
+
+
+def _is_sign_in(reply: Reply) -> bool:
+    return reply.code in _SIGN_IN_CODES
+
+
+ANSWERS: tuple[AnswerRule, ...] = (
+    AnswerRule("2yz", frozenset({Stage.END}), _class(2), Sent, ""),
+    AnswerRule("4yz", frozenset(Stage), _class(4), Deferred, ""),
+    AnswerRule(
+        "5yz", frozenset({Stage.AUTH}), _class(5), Deferred, "the smarthost refused our sign-in", loud=True
+    ),
+    AnswerRule("5yz", frozenset({Stage.TLS}), _class(5), Deferred, "the hop refused STARTTLS", loud=True),
+    AnswerRule("5yz", frozenset({Stage.GREETING}), _class(5), Deferred, "the hop turned us away", loud=True),
+    AnswerRule("5yz", frozenset({Stage.EHLO}), _class(5), Deferred, "the hop refused our EHLO", loud=True),
+    AnswerRule("5yz", frozenset({Stage.RSET}), _class(5), Deferred, "the hop refused RSET"),
+    AnswerRule(
+        "530, 534, 535 or 538", _MESSAGE, _is_sign_in, Deferred, "the hop wants a sign-in or TLS", loud=True
+    ),
+    AnswerRule("552, unless it names another reason", frozenset({Stage.RCPT}), _is_too_many, Deferred, ""),
+    AnswerRule("5yz", _MESSAGE, _class(5), Bounced, ""),
+    AnswerRule(
+        "any other",
+        frozenset(Stage),
+        lambda _: True,
+        Deferred,
+        "the hop's answer makes no sense here",
+        loud=True,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleRule:
+    """What a kind of trouble is called; all of it is temporary."""
+
+    status: str
+    text: str
+    loud: bool = False
+
+
+TROUBLES: Mapping[Kind, TroubleRule] = {
+    Kind.NO_SUCH_HOST: TroubleRule("4.4.3", "the hop's name cannot be resolved", loud=True),
+    Kind.REFUSED: TroubleRule("4.4.1", "the hop refused the connection"),
+    Kind.UNREACHABLE: TroubleRule("4.4.1", "the hop cannot be reached"),
+    Kind.TIMED_OUT: TroubleRule("4.4.2", "the hop did not answer in time"),
+    Kind.DROPPED: TroubleRule("4.4.2", "the hop closed the connection"),
+    Kind.CERTIFICATE: TroubleRule("4.7.5", "the hop's certificate does not prove its name", loud=True),
+    Kind.TLS: TroubleRule("4.7.5", "TLS with the hop failed", loud=True),
+    Kind.NOT_OFFERED: TroubleRule("4.7.4", "the hop does not offer what the settings ask for", loud=True),
+    Kind.PROTOCOL: TroubleRule("4.5.0", "the hop does not keep to SMTP", loud=True),
+    Kind.LOCAL: TroubleRule("4.3.0", "the relay could not go on"),
+    Kind.NOBODY: TroubleRule("4.5.0", "no recipient was accepted, so that the log copy was not sent"),
+    Kind.UNKNOWN: TroubleRule("4.0.0", "something unexpected went wrong", loud=True),
+}
+MAY_ARRIVE_TWICE = "after the final dot: the message may arrive twice"
+
+
+def classify(happening: Happening, hop: Hop, *, dsn: bool = True) -> Outcome:
+    """Give the outcome of a delivery that this happened to; `dsn`: whether the hop offers DSN."""
+    match happening:
+        case Answered(stage, reply):
+            return _of_answer(stage, reply, hop.host, dsn)
+        case Trouble():
+            return Deferred(Reply(451, TROUBLES[happening.kind].status, describe(happening, hop)), hop.host)
+        case Declined(reply):
+            return Bounced(reply, hop.host)
+        case _:
+            assert_never(happening)
+
+
+def _of_answer(stage: Stage, reply: Reply, host: str, dsn: bool) -> Outcome:
+    rule = _rule(stage, reply)
+    if rule.meaning is Sent:
+        return Sent(reply, host, hop_reports=dsn)
+    if rule.why:
+        reply = Reply(reply.code, reply.status, f"{rule.why}: {reply.text}" if reply.text else rule.why)
+    return Deferred(reply, host) if rule.meaning is Deferred else Bounced(reply, host)
+
+
+def _rule(stage: Stage, reply: Reply) -> AnswerRule:
+    return next(rule for rule in ANSWERS if stage in rule.stages and rule.fits(reply))
+
+
+def describe(happening: Happening, hop: Hop) -> str:
+    """Say in plain words what happened, and where."""
+    match happening:
+        case Answered(stage, reply):
+            return f"{hop} answered {stage.value}: {reply}"
+        case Trouble(stage, kind, detail):
+            where = MAY_ARRIVE_TWICE if _in_doubt(happening) else f"at {stage.value}"
+            tail = f": {detail}" if detail else ""
+            return f"{TROUBLES[kind].text} ({hop}, {where}){tail}"
+        case Declined(reply):
+            return str(reply)
+        case _:
+            assert_never(happening)
+
+
+def _in_doubt(trouble: Trouble) -> bool:
+    return trouble.stage is Stage.END and trouble.kind is not Kind.LOCAL
+
+
+def needs_somebody(happening: Happening) -> bool:
+    """Tell whether the settings of the site or of the hop must be changed before it can go on."""
+    match happening:
+        case Answered(stage, reply):
+            return _rule(stage, reply).loud
+        case Trouble(_, kind, _):
+            return TROUBLES[kind].loud
+        case Declined():
+            return False
+        case _:
+            assert_never(happening)
+
+
+def is_of_the_hop(happening: Happening) -> bool:
+    """Tell whether this says something about the hop rather than about one message."""
+    return not isinstance(happening, Declined) and happening.stage in SETTING_UP
+
+
+def wants_another_transaction(happening: Happening) -> bool:
+    """Tell whether the hop only said that there were too many recipients in one transaction (RFC 5321 §4.5.3.1.10)."""
+    if not isinstance(happening, Answered) or happening.stage is not Stage.RCPT:
+        return False
+    return happening.reply.status.endswith(".5.3") or (
+        happening.reply.code == 552 and not happening.reply.status
+    )
+
+
+def log_copy_of_nobody(copy: Outcome, recipients: list[Outcome], *, all_of_them: bool) -> Outcome:
+    """Give the outcome of a log copy that shared its transaction, in the light of what became of the recipients.
+
+    `all_of_them`: these are all the recipients the message ever had. When every one of them was refused for good,
+    nobody received the mail, and there is nothing to log; a log copy that failed for a reason of its own keeps it.
+    """
+    nothing = recipients and all(isinstance(outcome, Bounced) for outcome in recipients)
+    if isinstance(copy, Deferred) and nothing and all_of_them:
+        return Skipped(NOBODY_RECEIVED_IT)
+    return copy
+
+
+def table() -> Iterator[tuple[str, str, str]]:
+    """Give the table for people: what happened, the outcome, and how it is told."""
+    for rule in ANSWERS:
+        stages = (
+            "any stage"
+            if rule.stages == frozenset(Stage)
+            else ", ".join(s.value for s in Stage if s in rule.stages)
+        )
+        yield f"{rule.answer} at {stages}", rule.meaning.__name__, rule.why or "the hop's own words"
+    for kind, trouble in TROUBLES.items():
+        yield f"no answer: {kind.value}", Deferred.__name__, f"451 {trouble.status} {trouble.text}"
+    yield (
+        "the hop lacks SIZE room, 8BITMIME or SMTPUTF8",
+        Bounced.__name__,
+        "5.3.4, 5.6.3, 5.6.7 or 5.6.9, unsent",
+    )

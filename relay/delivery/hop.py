@@ -1,0 +1,109 @@
+"""A hop: the place a route leads to, and how it is spoken to.
+
+Pure. Made once from the settings, so that nothing of them is looked up for a message.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from relay.config.model import RouteSettings, RouteTimeouts
+from relay.config.types import SecretReference
+from relay.delivery.happening import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long each stage may take, in seconds (RFC 5321 §4.5.3.2)."""
+
+    connect: float = 30.0
+    command: float = 300.0
+    data: float = 120.0
+    block: float = 180.0
+    end: float = 600.0
+    idle: float = 30.0
+    """How long a connection is kept with nothing to do."""
+
+    def of(self, stage: Stage) -> float:
+        """Give how long the answer at this stage may take."""
+        if stage is Stage.END:
+            return self.end
+        return self.data if stage is Stage.DATA else self.command
+
+    @property
+    def shortest(self) -> float:
+        """Give the shortest wait on a connection that stands."""
+        return min(self.command, self.data, self.block, self.end, self.idle)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """How the relay signs in; the password is read each time it is used, and never kept."""
+
+    username: str
+    password: SecretReference = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One smarthost, as a route names it."""
+
+    route: str
+    host: str
+    port: int
+    tls: str
+    """none, opportunistic, starttls or implicit."""
+    tls_ca: str | None = None
+    sign_in: SignIn | None = None
+    connections: int = 10
+    recipients: int = 100
+    messages: int = 1000
+    """Transactions in one connection, after which a new one is made."""
+    timeouts: Timeouts = Timeouts()
+
+    def __str__(self) -> str:
+        """Give host:port, as people write it."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def verified(self) -> bool:
+        """Tell whether nothing is sent before the hop has proven its name (RFC 7817 §3)."""
+        return self.tls in ("starttls", "implicit") or (
+            self.tls == "opportunistic" and self.sign_in is not None
+        )
+
+
+def hop_of(route: str, settings: RouteSettings) -> Hop | None:
+    """Make the hop of a route; None when the route leads to no host this version can speak to (kind mx)."""
+    if settings.kind != "smarthost" or not settings.host:
+        return None
+    return Hop(
+        route=route,
+        host=settings.host,
+        port=settings.port,
+        tls=settings.tls,
+        tls_ca=settings.tls_ca,
+        sign_in=_sign_in(settings),
+        connections=settings.limits.connections,
+        recipients=settings.limits.recipients,
+        timeouts=_timeouts(settings.timeouts),
+    )
+
+
+def _sign_in(settings: RouteSettings) -> SignIn | None:
+    auth = settings.auth
+    if auth.kind == "none" or auth.username is None or auth.password is None:
+        return None
+    return SignIn(auth.username, auth.password)
+
+
+def _timeouts(settings: RouteTimeouts) -> Timeouts:
+    def seconds(span: timedelta) -> float:
+        return max(span.total_seconds(), 0.01)
+
+    return Timeouts(
+        connect=seconds(settings.connect),
+        command=seconds(settings.command),
+        data=seconds(settings.data),
+        block=seconds(settings.block),
+        end=seconds(settings.end),
+    )

@@ -1,0 +1,139 @@
+"""Which way out each delivery takes, and which deliveries share a transaction.
+
+Pure. Routes are looked up when an attempt is made, so that new settings hold for mail that is already queued.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from relay.address import Address, ascii_domain
+from relay.config.model import RouteChoice, UpstreamSettings
+from relay.delivery_kind import Role
+from relay.errors import AddressError
+from relay.queue.model import Delivery, QueuedMessage
+
+CopyTransaction = Literal["auto", "shared", "separate"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One rule of upstream.select, ready to compare: None fits everything."""
+
+    sender: str | None
+    sender_domain: str | None
+    recipient_domain: str | None
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The settings that say which way out mail takes, ready to be asked for each delivery."""
+
+    default: str
+    choices: tuple[_Choice, ...]
+    recipients: dict[str, int]
+    """Recipients in one transaction, for each route there is."""
+    separate: frozenset[str]
+    """Routes on which a log copy goes in a transaction of its own."""
+    own_route: str | None = None
+    """The way out for the relay's own mail; None: as any other mail."""
+
+    def route(self, message: QueuedMessage, target: str) -> str:
+        """Give the route for a delivery of this message: the first rule that fits, else the default."""
+        if self.own_route is not None and is_own_mail(message):
+            return self.own_route
+        if not self.choices:
+            return self.default
+        sender = message.envelope.reverse_path
+        return self._chosen(sender, _domain_of(target))
+
+    def _chosen(self, sender: Address | None, recipient_domain: str) -> str:
+        sender_domain = comparable_domain(sender.domain) if sender else ""
+        address = comparable_mailbox(str(sender)) if sender else ""
+        for choice in self.choices:
+            if (
+                choice.sender in (None, address)
+                and choice.sender_domain in (None, sender_domain)
+                and choice.recipient_domain in (None, recipient_domain)
+            ):
+                return choice.route
+        return self.default
+
+    def split(self, message: QueuedMessage, deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
+        """Put each delivery in exactly one group; a group shares a route and a transaction."""
+        by_route: dict[str, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_route.setdefault(self.route(message, delivery.target), []).append(delivery)
+        groups: list[list[Delivery]] = []
+        for route, members in by_route.items():
+            groups += self._transactions(route, members)
+        return groups
+
+    def _transactions(self, route: str, members: list[Delivery]) -> list[list[Delivery]]:
+        limit = self.recipients.get(route, len(members))
+        copies = [delivery for delivery in members if delivery.role is Role.LOG_COPY]
+        others = [delivery for delivery in members if delivery.role is not Role.LOG_COPY]
+        if route in self.separate or len(copies) >= limit:
+            return [*_chunks(others, limit), *_chunks(copies, limit)]
+        # The log copies go with the first recipients, so that there is a recipient to stand beside them.
+        room = limit - len(copies)
+        first = others[:room] + copies
+        return [*([first] if first else []), *_chunks(others[room:], limit)]
+
+
+def routing_of(
+    settings: UpstreamSettings, transaction: CopyTransaction, own_route: str | None = None
+) -> Routing:
+    """Make the routing of the settings; log copies are shared on smarthosts by `auto` (design: one Sent copy)."""
+    separate = {
+        name
+        for name, route in settings.routes.items()
+        if transaction == "separate" or (transaction == "auto" and route.kind == "mx")
+    }
+    return Routing(
+        default=settings.default,
+        choices=tuple(_choice(choice) for choice in settings.select),
+        recipients={name: route.limits.recipients for name, route in settings.routes.items()},
+        separate=frozenset(separate),
+        own_route=own_route,
+    )
+
+
+def is_own_mail(message: QueuedMessage) -> bool:
+    """Tell whether this is mail of the relay itself: nobody's, and from the null path (a delivery report)."""
+    return message.login is None and message.envelope.reverse_path is None
+
+
+def comparable_domain(domain: str) -> str:
+    """Give a domain as domains are compared: in lower-case A-labels, without a final dot."""
+    name = domain.rstrip(".")
+    try:
+        return ascii_domain(name)
+    except AddressError:
+        return name.lower()
+
+
+def comparable_mailbox(mailbox: str) -> str:
+    """Give a mailbox as the settings' senders are compared: the local part's case is the owner's affair."""
+    local, at, domain = mailbox.rpartition("@")
+    return local.lower() + at + comparable_domain(domain)
+
+
+def _choice(choice: RouteChoice) -> _Choice:
+    return _Choice(
+        sender=None if choice.sender is None else comparable_mailbox(choice.sender),
+        sender_domain=None if choice.sender_domain is None else comparable_domain(choice.sender_domain),
+        recipient_domain=None
+        if choice.recipient_domain is None
+        else comparable_domain(choice.recipient_domain),
+        route=choice.route,
+    )
+
+
+def _domain_of(target: str) -> str:
+    return comparable_domain(target.rpartition("@")[2]) if "@" in target else ""
+
+
+def _chunks(deliveries: list[Delivery], size: int) -> list[list[Delivery]]:
+    return [deliveries[start : start + size] for start in range(0, len(deliveries), size)]
