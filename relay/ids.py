@@ -4,6 +4,7 @@ A queue id is a 63-bit number - 52 bits of microseconds, 11 bits to tell equal i
 13 Crockford base32 characters: time-ordered, unique, and safe to read out on the telephone.
 """
 
+from functools import lru_cache
 from typing import NewType
 
 from relay.errors import RelayError
@@ -23,12 +24,14 @@ _TO_PYTHON = str.maketrans(
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 
+@lru_cache(maxsize=4096)  # each message is named by both forms some ten times while it passes
 def queue_id_of(number: int) -> QueueId:
     """Write the number of a message as its queue id."""
     pairs = [_PAIRS[(number >> shift) & 1023] for shift in range(50, -10, -10)]
     return QueueId(_ALPHABET[number >> 60] + "".join(pairs))
 
 
+@lru_cache(maxsize=4096)
 def number_of(queue_id: str) -> int:
     """Read a queue id back; any case, with the look-alikes of Crockford's alphabet.
 

@@ -6,7 +6,6 @@ program's log. A log copy's address never stands in an event: it is masked befor
 
 import logging
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from relay.ids import QueueId
@@ -24,12 +23,16 @@ class Event:
 
     def data(self) -> dict[str, Any]:
         """Give the event's own fields, without instant and message, as JSON can hold them."""
-        return {name: getattr(self, name) for name in _own_fields(type(self))}
+        kind = type(self)
+        own = _OWN_FIELDS.get(kind)
+        if own is None:
+            own = tuple(field.name for field in fields(self) if field.name not in ("at", "message"))
+            _OWN_FIELDS[kind] = own
+        return {name: getattr(self, name) for name in own}
 
 
-@lru_cache(maxsize=64)
-def _own_fields(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.name not in ("at", "message"))
+_OWN_FIELDS: dict[type, tuple[str, ...]] = {}
+"""The names of an event's own fields, by its class; asked some four times a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,15 +23,18 @@ CLOSED = "SELECT login, accepted_at FROM message WHERE id = ? AND closed_at IS N
 FORGET_CONTENT = "DELETE FROM content WHERE message = ? RETURNING spool_name"
 """The content of one message goes; where it was in the spool its name is told."""
 
-_FINAL = {state.value for state in FINAL}
-_FAILED = {State.BOUNCED.value, State.EXPIRED.value}
+# Plain text, as it comes out of the database: this is asked at every settlement.
+_FINAL = frozenset(state.value for state in FINAL)
+_RECIPIENT = Role.RECIPIENT.value
+_SENT = State.SENT.value
+_FAILED = (State.BOUNCED.value, State.EXPIRED.value)
 # What became of the log copy or record, when a message has several: the first of these that one of them has.
 _LOGGED = (
-    (State.SENT, "sent"),
-    (State.BOUNCED, "failed"),
-    (State.EXPIRED, "failed"),
-    (State.CANCELLED, "cancelled"),
-    (State.SKIPPED, "skipped"),
+    (State.SENT.value, "sent"),
+    (State.BOUNCED.value, "failed"),
+    (State.EXPIRED.value, "failed"),
+    (State.CANCELLED.value, "cancelled"),
+    (State.SKIPPED.value, "skipped"),
 )
 
 
@@ -48,8 +51,9 @@ class Ending:
     def close_if_done(self, tx: Transaction, number: int) -> Closing | None:
         """Close the message when none of its deliveries is open any more; None when one is, or it was closed."""
         states = tx.execute(STATES, (number,))
-        if any(state not in _FINAL for _, state in states):
-            return None
+        for _, state in states:
+            if state not in _FINAL:
+                return None
         closed = tx.execute(CLOSE, (self.clock.now(), number))
         if not closed:
             return None
@@ -71,12 +75,15 @@ def closing_of(tx: Transaction, number: int) -> Closing | None:
 
 
 def _closing(message: Row, states: list[Row]) -> Closing:
-    recipients = [state for role, state in states if role == Role.RECIPIENT]
-    others = {state for role, state in states if role != Role.RECIPIENT}
-    return Closing(
-        None if message[0] is None else Login(str(message[0])),
-        integer(message[1]),
-        sum(state == State.SENT for state in recipients),
-        sum(state in _FAILED for state in recipients),
-        next((word for state, word in _LOGGED if state in others), "none"),
-    )
+    sent = failed = 0
+    others = []
+    for role, state in states:
+        if role != _RECIPIENT:
+            others.append(state)
+        elif state == _SENT:
+            sent += 1
+        elif state in _FAILED:
+            failed += 1
+    logged = next((word for state, word in _LOGGED if state in others), "none") if others else "none"
+    login = None if message[0] is None else Login(str(message[0]))
+    return Closing(login, integer(message[1]), sent, failed, logged)

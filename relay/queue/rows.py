@@ -130,12 +130,15 @@ def listed(row: Row) -> ListedDelivery:
     (number, message, role, transport, target, state, attempts, due, created, *rest) = row
     reason, rule, sender, login, accepted_at, octets, message_id, subject = rest
     kind = _ROLES[str(role)]
+    if kind is Role.LOG_COPY and target:
+        masked = mask_address(str(target))
+        target, reason = masked, str(reason).replace(str(target), masked)
     return ListedDelivery(
         DeliveryId(integer(number)),
         queue_id_of(integer(message)),
         kind,
         _TRANSPORTS[str(transport)],
-        mask_address(str(target)) if kind is Role.LOG_COPY and target else str(target),
+        str(target),
         _STATES[str(state)],
         integer(attempts),
         optional_integer(due),

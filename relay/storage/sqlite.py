@@ -167,14 +167,13 @@ class _Writer:
         return []
 
     def _run_in_savepoint(self, job: _Job[object], tx: SqliteTransaction) -> None:
-        execute = self._connection.execute
         marked = len(tx.actions)
         try:
-            execute("SAVEPOINT unit")
+            tx.execute("SAVEPOINT unit")
             job.result = job.work(tx)
-            execute("RELEASE unit")
+            tx.execute("RELEASE unit")
         except BaseException as exc:  # noqa: BLE001 - whatever it is belongs to the caller; the thread must live on
-            job.error = translate(exc, self._connection) if isinstance(exc, apsw.Error) else exc
+            job.error = exc
             del tx.actions[marked:]
             self._undo_savepoint()
 
