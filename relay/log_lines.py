@@ -1,0 +1,313 @@
+"""How one line of the program's log looks: text for people, JSON with ECS field names for machines.
+
+Pure. Every control character is escaped, so that nobody can write a line of their own. Addresses and
+subjects are shown as the settings allow.
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Protocol
+
+current_message: ContextVar[str] = ContextVar("current_message", default="")
+"""The queue id of the message that is worked on; every line written meanwhile carries it."""
+
+_ADDRESS = re.compile(r"[^\s<>()\",;:@]{1,64}@[^\s<>()\",;:@]{1,255}")
+LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
+
+
+class LoggedEvent(Protocol):
+    """An event of the mail log, as far as a line needs to know it (relay.maillog.events)."""
+
+    @property
+    def name(self) -> str:
+        """Give its stable name, such as "message.accepted"."""
+        ...
+
+    @property
+    def level(self) -> int:
+        """Give its level, as logging counts them."""
+        ...
+
+    @property
+    def at(self) -> int:
+        """Give the instant: UTC microseconds."""
+        ...
+
+    @property
+    def message(self) -> str | None:
+        """Give the queue id of its message."""
+        ...
+
+    def data(self) -> Mapping[str, object]:
+        """Give its own fields."""
+        ...
+
+
+class Discretion:
+    """What a line may show of addresses and subjects, by the settings `logs.addresses` and `logs.subjects`."""
+
+    def __init__(self, addresses: str = "full", subjects: str = "omit", key: bytes = b"") -> None:
+        self.subjects = subjects == "full"
+        self._kind = addresses
+        self._key = key
+        self._shown = lru_cache(maxsize=4096)(self._conceal)
+
+    def address(self, text: str) -> str:
+        """Give an address as it may be shown."""
+        return text if self._kind == "full" or not text else self._shown(text)
+
+    def prose(self, text: str) -> str:
+        """Give a text, such as a reply, with the addresses in it as they may be shown."""
+        if self._kind == "full" or "@" not in text:
+            return text
+        return _ADDRESS.sub(lambda match: self._shown(match[0]), text)
+
+    def _conceal(self, address: str) -> str:
+        if self._kind == "domain":
+            return f"*@{address.rpartition('@')[2]}"
+        digest = blake2b(address.casefold().encode("utf-8", "replace"), key=self._key, digest_size=8)
+        return f"h:{digest.hexdigest()}"
+
+
+_ADDRESSES = frozenset({"sender", "recipients", "targets"})
+_PROSE = frozenset({"reply", "reason", "login", "decision", "rule", "by"})
+_ECS = {
+    "login": "user.name",
+    "client": "client.ip",
+    "sender": "smtp.from",
+    "recipients": "smtp.to",
+    "targets": "smtp.to",
+    "message_id": "email.message_id",
+    "subject": "email.subject",
+    "reply": "smtp.reply",
+    "reason": "event.reason",
+    "hop": "server.address",
+    "rule": "rule.name",
+    "octets": "relay.size",
+    "sent": "relay.delivered",
+    "seconds": "event.duration",
+    "next_attempt_at": "relay.next_attempt",
+}
+"""The field of a JSON line for each field of an event; the others are called relay.<name>."""
+
+
+def ecs_field(name: str) -> str:
+    """Give what a field of an event is called in a JSON line."""
+    return _ECS.get(name) or f"relay.{name}"
+
+
+class Lines(Protocol):
+    """Writes what is logged as lines, without the line end."""
+
+    def event(self, event: LoggedEvent) -> str:
+        """Write an event of the mail log."""
+        ...
+
+    def record(self, record: logging.LogRecord) -> str:
+        """Write any other record."""
+        ...
+
+
+class JsonLines:
+    """One JSON object a line. All but ASCII is escaped, and so is every control character."""
+
+    def __init__(self, discretion: Discretion) -> None:
+        self._discretion = discretion
+        self._encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
+    def event(self, event: LoggedEvent) -> str:
+        """Write an event: what ECS names by its name, the rest as relay.*."""
+        name = event.name
+        line: dict[str, object] = {
+            "@timestamp": rfc3339(event.at),
+            "log.level": LEVELS.get(event.level, "info"),
+            "ecs.version": "8.17.0",
+            "service.name": "relay",
+            "event.dataset": f"relay.{name.partition('.')[0]}",
+            "event.action": name,
+        }
+        if event.message is not None:
+            line["email.local_id"] = event.message
+        show = self._discretion
+        for field, value in event.data().items():
+            if field in _ADDRESSES:
+                value = show.address(value) if isinstance(value, str) else _each(show.address, value)
+            elif field in _PROSE:
+                value = show.prose(value) if isinstance(value, str) else value
+            elif field == "subject" and not show.subjects:
+                continue
+            elif field == "seconds" and isinstance(value, float):
+                value = round(value * 1e9)  # ECS counts event.duration in nanoseconds
+            elif field == "next_attempt_at" and isinstance(value, int):
+                value = rfc3339(value)
+            if value is not None:
+                line[_ECS.get(field) or f"relay.{field}"] = value
+        return self._encode(line)
+
+    def record(self, record: logging.LogRecord) -> str:
+        """Write a record; an exception keeps its traceback in error.stack_trace."""
+        line: dict[str, object] = {
+            "@timestamp": rfc3339(int(record.created * 1_000_000)),
+            "log.level": LEVELS.get(record.levelno, record.levelname.lower()),
+            "message": self._discretion.prose(record.getMessage()),
+            "ecs.version": "8.17.0",
+            "service.name": "relay",
+            "event.dataset": "relay",
+            "log.logger": record.name,
+        }
+        if message := current_message.get():
+            line["email.local_id"] = message
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error.type"] = record.exc_info[0].__name__
+            line["error.message"] = self._discretion.prose(str(record.exc_info[1]))
+            line["error.stack_trace"] = self._discretion.prose(_traceback(record))
+        return self._encode(line)
+
+
+class TextLines:
+    """Lines for people: time of day, what happened, the queue id, the rest in words."""
+
+    def __init__(self, discretion: Discretion) -> None:
+        self._discretion = discretion
+
+    def event(self, event: LoggedEvent) -> str:
+        """Write an event: `09:14:03 accepted  1Q8ZK2V0T7M3C  ana -> bob@buyer.example  48 KiB`."""
+        data = self._shown(event.data())
+        kind, _, verb = event.name.partition(".")
+        if kind in ("auth", "report"):
+            verb = f"{kind} {verb}"
+        words = _WORDS.get(event.name, _WORDS.get(kind, _pairs))(data)
+        return escape(f"{_time_of_day(event.at)} {verb:<9} {event.message or '-':<13}  {words}")
+
+    def record(self, record: logging.LogRecord) -> str:
+        """Write a record; each line of a traceback is indented, so that none can be taken for a record."""
+        head = f"{_time_of_day(int(record.created * 1_000_000))} {LEVELS.get(record.levelno, 'note'):<9}"
+        text = self._discretion.prose(record.getMessage())
+        line = escape(f"{head} {current_message.get() or '-':<13}  {record.name}: {text}")
+        if not record.exc_info or record.exc_info[0] is None:
+            return line
+        trace = self._discretion.prose(_traceback(record)).splitlines()
+        return "\n".join([line, *(f"    | {escape(part)}" for part in trace)])
+
+    def _shown(self, data: Mapping[str, object]) -> dict[str, object]:
+        show = self._discretion
+        shown = dict(data)
+        for field, value in data.items():
+            if field in _ADDRESSES:
+                shown[field] = show.address(value) if isinstance(value, str) else _each(show.address, value)
+            elif field in _PROSE and isinstance(value, str):
+                shown[field] = show.prose(value)
+        if not show.subjects:
+            shown.pop("subject", None)
+        return shown
+
+
+def _accepted(data: dict[str, object]) -> str:
+    subject = f"  {data['subject']!r}" if data.get("subject") else ""
+    who = data["login"] or data["client"]
+    parts = [f"{who} <{data['sender']}> -> {_people(data['recipients'])}", _size(data["octets"]), data["tls"]]
+    return "  ".join(str(part) for part in parts if part) + f"  {data['decision']}  [{data['rule']}]{subject}"
+
+
+def _refused(data: dict[str, object]) -> str:
+    who = data["login"] or data["client"]
+    rule = f"  [{data['rule']}]" if data["rule"] else ""
+    return f"{who} <{data['sender']}> -> {_people(data['recipients'])}  {data['reply']}{rule}"
+
+
+def _delivery(data: dict[str, object]) -> str:
+    copy = "log copy " if data.get("role") == "log_copy" else ""
+    hop = f" via {data['hop']}" if data.get("hop") else ""
+    next_at = data.get("next_attempt_at")
+    again = f"  again at {_time_of_day(next_at)}" if isinstance(next_at, int) else ""
+    return f"{copy}{_people(data['targets'])}{hop}  {data['reply']}  attempt {data['attempt']}{again}"
+
+
+def _closed(data: dict[str, object]) -> str:
+    sent, failed = data["sent"], data["failed"]
+    total = sent + failed if isinstance(sent, int) and isinstance(failed, int) else "?"
+    seconds = data["seconds"]
+    took = f"{seconds:.1f} s" if isinstance(seconds, float | int) else ""
+    return f"{data['login'] or '-'}  delivered {sent}/{total}, logged: {data['logged']}, {took}"
+
+
+def _sign_in(data: dict[str, object]) -> str:
+    return f"{data['login']!r} from {data['client']} on {data['listener']}: {data['reason']}"
+
+
+def _changed(data: dict[str, object]) -> str:
+    reason = f": {data['reason']}" if data["reason"] else ""
+    return f"{data['verb']} by {data['by']}  {_people(data['targets'])}{reason}"
+
+
+def _pairs(data: dict[str, object]) -> str:
+    return " ".join(f"{name}={_people(value)}" for name, value in data.items())
+
+
+_WORDS: dict[str, Callable[[dict[str, object]], str]] = {
+    "message.accepted": _accepted,
+    "message.refused": _refused,
+    "message.closed": _closed,
+    "delivery": _delivery,
+    "delivery.changed": _changed,
+    "auth.failed": _sign_in,
+    "auth.blocked": _sign_in,
+}
+
+
+def _people(value: object) -> str:
+    if not isinstance(value, tuple | list):
+        return str(value)
+    if len(value) <= 3:
+        return ", ".join(str(one) for one in value)
+    domains = sorted({str(one).rpartition("@")[2] for one in value})
+    more = ", …" if len(domains) > 3 else ""
+    return f"{len(value)} recipients at {', '.join(domains[:3])}{more}"
+
+
+def _size(octets: object) -> str:
+    if not isinstance(octets, int):
+        return ""
+    return f"{octets / 1_048_576:.1f} MiB" if octets >= 1_048_576 else f"{max(1, octets // 1024)} KiB"
+
+
+def _each(show: Callable[[str], str], values: object) -> list[str]:
+    return [show(str(value)) for value in values] if isinstance(values, tuple | list) else []
+
+
+def escape(text: str) -> str:
+    r"""Write every character that does not print - controls, bidi marks, lone surrogates - as \n, \x1b, \u202e."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    return logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def rfc3339(instant: int) -> str:
+    """Write an instant as RFC 3339 UTC with milliseconds; one second is formatted once."""
+    seconds, microseconds = divmod(instant, 1_000_000)
+    return f"{_second(seconds)}.{microseconds // 1000:03d}Z"
+
+
+@lru_cache(maxsize=16)
+def _local(seconds: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
+
+
+def _time_of_day(instant: int) -> str:
+    return _local(instant // 1_000_000)
