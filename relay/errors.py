@@ -35,7 +35,8 @@ class Problem:
 
     def __str__(self) -> str:
         """Give the line that editors and people can follow: file:line:column: path: text."""
-        return f"{self.file}:{self.line}:{self.column}: {self.path}: {self.text}"
+        path = f"{self.path}: " if self.path else ""
+        return f"{self.file}:{self.line}:{self.column}: {path}{self.text}"
 
 
 class ConfigError(RelayError):
