@@ -130,7 +130,10 @@ def trusting(ca: trustme.CA) -> ssl.SSLContext:
 
 
 def write_stage(folder: Path, upstream: int, changes: Mapping[str, Any]) -> tuple[Settings, trustme.CA]:
-    """Write certificate and settings into the folder; give the settings as written."""
+    """Write certificate and settings into the folder; give the settings as written.
+
+    `more_listeners` among the changes stand beside the usual three.
+    """
     ca = trustme.CA()
     leaf = ca.issue_cert("localhost", "127.0.0.1", "relay.example.com")
     ca.cert_pem.write_to_path(str(folder / "ca.pem"))
@@ -140,13 +143,15 @@ def write_stage(folder: Path, upstream: int, changes: Mapping[str, Any]) -> tupl
     key.write_bytes(leaf.private_key_pem.bytes())
     submission, submissions, gateway = free_ports(3)
     settings = with_changes(_base(submission, submissions, gateway, upstream), changes)
+    settings["listeners"] += settings.pop("more_listeners", [])
     (folder / "config.yaml").write_text(
         yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), "utf-8"
     )
     return settings, ca
 
 
-def _port(settings: Settings, name: str) -> int:
+def listening_port(settings: Settings, name: str) -> int:
+    """Give the port of a listener."""
     address: str = next(each["address"] for each in settings["listeners"] if each["name"] == name)
     return int(address.rpartition(":")[2])
 
@@ -154,9 +159,9 @@ def _port(settings: Settings, name: str) -> int:
 def prepare(folder: Path, hop: Capture, changes: Mapping[str, Any] | None = None) -> RunningRelay:
     """Set a relay up in an empty folder, ready to be started."""
     settings, ca = write_stage(folder, hop.port, changes or {})
-    ports = [_port(settings, each["name"]) for each in settings["listeners"]]
+    ports = [listening_port(settings, each["name"]) for each in settings["listeners"]]
     service = Service(folder / "config.yaml", ports, folder / "relay.log", {"NO_COLOR": "1"})
-    three = [_port(settings, name) for name in ("submission", "submissions", "gateway")]
+    three = [listening_port(settings, name) for name in ("submission", "submissions", "gateway")]
     return RunningRelay(service, hop, folder, ca, *three)
 
 

@@ -1,0 +1,84 @@
+"""A Postfix of our own: private configuration, queue and ports, relaying everything to one host."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from relay.demo.service import free_ports
+from tests.conftest import program
+from tests.support.raw_client import RawClient
+
+_MAIN = """\
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+maillog_file = {folder}/postfix.log
+maillog_file_prefixes = {folder}
+myhostname = mail.example.com
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+smtpd_relay_restrictions = permit_mynetworks, reject
+alias_maps =
+alias_database =
+smtp_dns_support_level = disabled
+"""
+
+_MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+_LIMIT = 30.0
+
+
+@contextmanager
+def running_postfix(folder: Path, settings: str) -> Iterator[int]:
+    """Run a Postfix with these settings on top; gives the port it takes mail at. Needs root."""
+    (port,) = free_ports(1)
+    config = folder / "etc"
+    for name in ("etc", "queue", "data"):
+        (folder / name).mkdir(parents=True)
+    for each in (folder, *folder.parents):
+        if each.stat().st_uid == folder.stat().st_uid and not each.stat().st_mode & 0o001:
+            each.chmod(each.stat().st_mode | 0o011)  # Postfix's own user must get here
+    shutil.chown(folder / "data", "postfix")
+    (config / "main.cf").write_text(_MAIN.format(folder=folder) + settings)
+    (config / "master.cf").write_text(_MASTER.format(port=port))
+    postfix = [program("postfix"), "-c", str(config)]
+    subprocess.run([*postfix, "start"], check=True, capture_output=True, timeout=_LIMIT)
+    try:
+        _wait_for(port)
+        yield port
+    finally:
+        subprocess.run([*postfix, "stop"], check=False, capture_output=True, timeout=_LIMIT)
+
+
+def _wait_for(port: int) -> None:
+    ends = time.monotonic() + _LIMIT
+    while True:
+        try:
+            RawClient(port).close()
+        except OSError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.05)
+        else:
+            return
