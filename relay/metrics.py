@@ -1,1 +1,287 @@
-"""Every metric, declared in one place with its help text."""
+"""What the relay counts and measures, for Prometheus: every metric is declared here, once, with its help.
+
+No label takes values from outside. `python -m relay.metrics` prints the page docs/metrics.md.
+"""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics import MetricWrapperBase
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
+_LONG = (0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 14_400.0, 86_400.0, 604_800.0)
+_SIZES = tuple(float(1024 * 4**n) for n in range(9))
+STATES = ("waiting", "queued", "active", "deferred", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One metric as the page shows it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+
+class _Children(dict[tuple[str, ...], M]):
+    """The children of a metric with labels: made at the first use, then one look-up in a dictionary."""
+
+    def __init__(self, metric: M) -> None:
+        super().__init__()
+        self._metric = metric
+
+    def __missing__(self, values: tuple[str, ...]) -> M:
+        child = self[values] = self._metric.labels(*values)
+        return child
+
+
+class Metrics:
+    """All metrics of one running service, in a registry of its own.
+
+    The parts with a message's path in front of them call the methods; each costs a microsecond or two, since
+    the children of labels are looked up once.
+    """
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
+        self.registry = CollectorRegistry()
+        self.declared: list[Declared] = []
+        self._declare_service()
+        self._declare_door()
+        self._declare_queue()
+
+    def _declare_service(self) -> None:
+        build = self._gauges("relay_build_info", "The running version; always 1.", "version", "python")
+        build[_version(), platform.python_version()].set(1)
+        self._started = self._gauge("relay_start_time_seconds", "When the service started, since 1970.")
+        self._reload_ok = self._gauge(
+            "relay_config_last_reload_successful",
+            "1 when the last settings that were read are in use, 0 when they had mistakes.",
+        )
+        self._reloaded = self._gauge(
+            "relay_config_last_reload_success_timestamp_seconds",
+            "When settings were last taken into use, since 1970.",
+        )
+        self._lag = self._histogram(
+            "relay_event_loop_lag_seconds", "How late the event loop runs what is due.", _FAST
+        )
+        self._commit = self._histogram(
+            "relay_store_commit_duration_seconds", "How long a commit to the store takes.", _FAST
+        )
+        self._free = self._gauge("relay_store_free_bytes", "Free disk where the state is kept.")
+        self._dropped = self._gauge(
+            "relay_log_lines_dropped", "Log lines that standard error did not take, since the start."
+        )
+        self._reload_ok.set(1)
+
+    def _declare_door(self) -> None:
+        self._connections = self._gauges(
+            "relay_smtp_connections_open", "Connections of clients now.", "listener"
+        )
+        self._connected = self._counters(
+            "relay_smtp_connections_total", "Connections of clients.", "listener"
+        )
+        self._auth = self._counters(
+            "relay_auth_attempts_total",
+            "Sign-ins by outcome (proven, wrong, blocked, unavailable) and mechanism (PLAIN, LOGIN).",
+            "outcome",
+            "mechanism",
+        )
+        self._auth_took = self._histograms(
+            "relay_auth_duration_seconds",
+            "How long a sign-in takes, by what decided it (token, cache, password, none).",
+            _FAST,
+            "kind",
+        )
+        self._accepted = self._counters(
+            "relay_messages_accepted_total", "Messages that were answered 250.", "listener"
+        )
+        self._refused = self._counters(
+            "relay_messages_rejected_total",
+            "Messages refused at the door, by enhanced status code.",
+            "reason",
+        )
+        self._size = self._histogram("relay_message_size_bytes", "Size of accepted messages.", _SIZES)
+        self._accept_took = self._histogram(
+            "relay_accept_duration_seconds", "From the end of the data to the 250.", _FAST
+        )
+
+    def _declare_queue(self) -> None:
+        self._deliveries = self._counters(
+            "relay_deliveries_total",
+            "Attempts at deliveries to recipients, by route and outcome (sent, deferred, bounced, held, expired, skipped).",
+            "route",
+            "outcome",
+        )
+        self._attempt_took = self._histograms(
+            "relay_delivery_attempt_duration_seconds", "How long an attempt takes.", _SLOW, "route"
+        )
+        self._latency = self._histogram(
+            "relay_delivery_latency_seconds",
+            "From accepting a message to the end of its last delivery.",
+            _LONG,
+        )
+        self._log_outcomes = self._counters(
+            "relay_log_outcomes_total",
+            "Attempts at log copies (bcc) and records (api), by outcome.",
+            "target",
+            "outcome",
+        )
+        self._queue = self._gauges("relay_queue_deliveries", "Deliveries in the queue, by state.", "state")
+        self._oldest = self._gauges(
+            "relay_queue_oldest_seconds", "Age of the oldest delivery in the queue, by state.", "state"
+        )
+
+    # -- the service
+
+    def started(self, seconds: float) -> None:
+        """Set when the service started, in seconds since 1970."""
+        self._started.set(seconds)
+        self._reloaded.set(seconds)
+
+    def reloaded(self, ok: bool, seconds: float) -> None:
+        """Say whether the settings just read are in use."""
+        self._reload_ok.set(1 if ok else 0)
+        if ok:
+            self._reloaded.set(seconds)
+
+    def loop_lag(self, seconds: float) -> None:
+        """Measure how late the loop is."""
+        self._lag.observe(seconds)
+
+    def commit_took(self, seconds: float) -> None:
+        """Measure one commit; from any thread."""
+        self._commit.observe(seconds)
+
+    def disk_free(self, octets: int) -> None:
+        """Set the free disk."""
+        self._free.set(octets)
+
+    def log_lines_dropped(self, count: int) -> None:
+        """Set how many log lines were dropped."""
+        self._dropped.set(count)
+
+    # -- the door
+
+    def connected(self, listener: str) -> None:
+        """Count a connection that begins."""
+        self._connected[listener,].inc()
+        self._connections[listener,].inc()
+
+    def disconnected(self, listener: str) -> None:
+        """Count a connection that ends."""
+        self._connections[listener,].dec()
+
+    def signed_in(self, outcome: str, mechanism: str, kind: str, seconds: float) -> None:
+        """Count and measure a sign-in: outcome proven, wrong, blocked or unavailable; kind of what decided it."""
+        self._auth[outcome, mechanism].inc()
+        self._auth_took[kind,].observe(seconds)
+
+    def accepted(self, listener: str, octets: int, seconds: float) -> None:
+        """Count an accepted message, with its size and the time from the end of the data to the 250."""
+        self._accepted[listener,].inc()
+        self._size.observe(octets)
+        self._accept_took.observe(seconds)
+
+    def refused(self, enhanced: str) -> None:
+        """Count a refused message under its enhanced status code, such as 5.7.1."""
+        self._refused[enhanced,].inc()
+
+    # -- the queue
+
+    def attempted(self, route: str, outcome: str, count: int = 1) -> None:
+        """Count what an attempt came to for so many recipients."""
+        self._deliveries[route, outcome].inc(count)
+
+    def attempt_took(self, route: str, seconds: float) -> None:
+        """Measure one attempt."""
+        self._attempt_took[route,].observe(seconds)
+
+    def closed(self, seconds: float) -> None:
+        """Measure a message from accept to close."""
+        self._latency.observe(seconds)
+
+    def logged(self, target: str, outcome: str) -> None:
+        """Count what an attempt at a log copy ("bcc") or record ("api") came to."""
+        self._log_outcomes[target, outcome].inc()
+
+    def queue_holds(self, counts: Mapping[str, int], oldest: Mapping[str, float]) -> None:
+        """Set the gauges of the queue; a state that is not named holds nothing."""
+        for state in STATES:
+            self._queue[state,].set(counts.get(state, 0))
+            self._oldest[state,].set(oldest.get(state, 0.0))
+
+    def exposition(self) -> bytes:
+        """Give everything in Prometheus' text form."""
+        return generate_latest(self.registry)
+
+    # -- declaring
+
+    def _note(self, name: str, kind: str, text: str, labels: tuple[str, ...] = ()) -> None:
+        self.declared.append(Declared(name, kind, labels, text))
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        self._note(name, "gauge", text)
+        return Gauge(name, text, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        self._note(name, "histogram", text)
+        return Histogram(name, text, registry=self.registry, buckets=buckets)
+
+    def _counters(self, name: str, text: str, *labels: str) -> _Children[Counter]:
+        self._note(name, "counter", text, labels)
+        return _Children(Counter(name, text, labels, registry=self.registry))
+
+    def _gauges(self, name: str, text: str, *labels: str) -> _Children[Gauge]:
+        self._note(name, "gauge", text, labels)
+        return _Children(Gauge(name, text, labels, registry=self.registry))
+
+    def _histograms(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> _Children[Histogram]:
+        self._note(name, "histogram", text, labels)
+        return _Children(Histogram(name, text, labels, registry=self.registry, buckets=buckets))
+
+
+def _version() -> str:
+    try:
+        return version("crm-relay")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def page() -> str:
+    """Print the page docs/metrics.md."""
+    rows = [
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.help} |\n"
+        for one in Metrics().declared
+    ]
+    return (
+        "# Metrics\n\n"
+        "`GET /metrics` at `metrics.address` gives these in Prometheus' text form. Printed from the code by"
+        " `make docs`.\n\n"
+        "| name | kind | labels | what it says |\n|---|---|---|---|\n" + "".join(rows)
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
