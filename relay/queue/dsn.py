@@ -19,6 +19,7 @@ from relay.queue.report import HEADER_LIMIT, Action, Report, Reported, Reporter,
 _LONGEST_LINE = 998
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
+_IP_ADDRESS = re.compile(r"[0-9.]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{1,250}>")
 
 
@@ -172,8 +173,9 @@ def _to_utf8_xtext(address: str) -> str:
 
 
 def _host_of(hop: str) -> str:
-    """Give the host's name alone of `name`, `name[address]` or `name:port`."""
-    return re.split(r"[\s\[:]", _to_ascii(hop).strip(), maxsplit=1)[0] or _to_ascii(hop).strip()
+    """Give a hop as RFC 3464 §2.1.2 names hosts: its name, or its address in brackets."""
+    host = _to_ascii(one_line(hop)).strip("[]")
+    return f"[{host}]" if _IP_ADDRESS.fullmatch(host) else host
 
 
 def _to_ascii(text: str) -> str:

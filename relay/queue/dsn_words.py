@@ -82,16 +82,16 @@ def _about(action: Action, one: Reported) -> str:
 
 def _why(action: Action, one: Reported) -> str:
     said = one_line(one.reply)[:_REPLY_LIMIT]
-    said_by = f"{one.hop} answered" if one.hop else "The relay found"
+    where = f", at {one.hop}" if one.hop else ""
     match action:
         case Action.FAILED if one.expired:
-            return f"The relay has tried for as long as it may and given up. {said_by} last: {said}"
+            return f"The relay has tried for as long as it may and given up. The last answer{where}: {said}"
         case Action.FAILED:
-            return f"{said_by}: {said}"
+            return f"The reason{where}: {said}"
         case Action.DELAYED:
-            return f"{said_by} last: {said}"
+            return f"The last answer{where}: {said}"
         case Action.RELAYED:
-            return f"{one.hop or 'The next server'} took it: {said}"
+            return f"Taken by {one.hop or 'the next server'}: {said}"
         case _:
             assert_never(action)
 

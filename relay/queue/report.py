@@ -13,7 +13,7 @@ from relay.ids import QueueId
 FULL_LIMIT = 50_000
 """RET=FULL returns messages up to this many octets; of larger ones the header section."""
 HEADER_LIMIT = 64 * 1024
-_CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 class Action(StrEnum):
