@@ -28,9 +28,13 @@ def decode_words(text: str) -> str:
     White space between two encoded words is dropped (§6.2), and a character that was split over two words of
     one charset is put together again. Octets that fit no character become U+FFFD.
     """
-    if "=?" not in text:
-        return text
-    pieces = _pieces(_BETWEEN_WORDS.sub("", text[:MAXIMUM_LENGTH]))
+    return _decode(text[:MAXIMUM_LENGTH]) if "=?" in text else text
+
+
+# A few, since one message's subject is asked for by several parts of the relay one after another.
+@lru_cache(maxsize=32)
+def _decode(text: str) -> str:
+    pieces = _pieces(_BETWEEN_WORDS.sub("", text))
     joined = (
         (charset, b"".join(octets for _, octets in group)) for charset, group in groupby(pieces, _charset)
     )

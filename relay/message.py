@@ -117,14 +117,12 @@ def values(header: Header, name: str) -> list[bytes]:
     """Give the values of all fields of that (lower-case) name: unfolded, without the white space around."""
     if name not in header.names:
         return []
-    return [_value(header.raw[found.start : found.end]) for found in header.fields if found.name == name]
+    return [_value(header.raw[start:end]) for found, start, end in header.fields if found == name]
 
 
 def _value(line: bytes) -> bytes:
-    value = line.partition(b":")[2]
-    if b"\r\n" in value:
-        value = _FOLD.sub(b"", value)
-    return value.strip(b" \t\r\n")
+    value = line.partition(b":")[2].strip(b" \t\r\n")
+    return _FOLD.sub(b"", value) if b"\r\n" in value else value
 
 
 def first_value(header: Header, name: str) -> str | None:
@@ -193,17 +191,23 @@ def received_count(header: Header) -> int:
     return sum(found.name == "received" for found in header.fields)
 
 
-def received_tokens(header: Header, token: str) -> int:
-    """Give the number of Received fields that hold this token as a word of its own: how often it was here."""
-    if not token or "received" not in header.names:
+def received_tokens(header: Header, hostname: str) -> int:
+    """Give the number of Received fields that a relay of this name wrote: how often the mail was here before.
+
+    Told by its name together with a queue id of our form, since the same host may run another mail system.
+    """
+    if not hostname or "received" not in header.names:
         return 0
-    word = _word_pattern(token)
-    return sum(word.search(value) is not None for value in values(header, "received"))
+    ours = _received_by(hostname)
+    return sum(ours.search(value) is not None for value in values(header, "received"))
 
 
 @lru_cache(maxsize=8)
-def _word_pattern(token: str) -> re.Pattern[bytes]:
-    return re.compile(rb"(?<![^\s(;=\[])" + re.escape(token.encode()) + rb"(?![^\s);\]])", re.IGNORECASE)
+def _received_by(hostname: str) -> re.Pattern[bytes]:
+    host = re.escape(hostname.encode())
+    return re.compile(
+        rb"(?:^|\s)by\s+" + host + rb"\s+with\s+\S+\s+id\s+[0-9A-HJKMNP-TV-Z]{13}(?![^\s;])", re.I
+    )
 
 
 def automated(header: Header) -> str | None:

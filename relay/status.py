@@ -171,11 +171,11 @@ SENDER_NOT_ACCEPTABLE = _form(
     "{address} is not one of your acceptable addresses; ask your administrator to add it (R1201)",
     "the envelope sender or a From address is not on the rep's list (logging.unacceptable_sender: refuse)",
 )
-NO_FROM = _reply(
+SENDER_UNREADABLE = _form(
     550,
     "5.7.1",
-    "The mail has no From address that can be read (R1202)",
-    "the header's From is missing or empty",
+    "The {field} field of this mail {problem}, so its sender cannot be checked (R1202)",
+    "the header's From (or Sender of several, or Resent-From) is a group, empty, doubled, or cannot be read",
 )
 SENDER_UNKNOWN = _form(
     550,
@@ -251,6 +251,7 @@ CONTROL_OCTETS = _reply(501, "5.5.2", "Control characters are not allowed", "an 
 NOT_UTF8 = _reply(501, "5.5.2", "That is not valid UTF-8", "octets above 127 that are not UTF-8")
 HELO_SYNTAX = _reply(501, "5.5.4", "Give your host name after EHLO or HELO", "EHLO or HELO without a name")
 NO_ARGUMENT = _reply(501, "5.5.4", "That command takes no argument", "RSET, DATA, QUIT, STARTTLS with one")
+NEEDS_ARGUMENT = _reply(501, "5.5.4", "That command needs an argument", "VRFY without one")
 AUTH_SYNTAX = _reply(501, "5.5.4", "Use AUTH mechanism [initial-response]", "AUTH with too few or many words")
 MAIL_SYNTAX = _reply(501, "5.1.7", "Use MAIL FROM:<address>", "MAIL without a path in angle brackets")
 RCPT_SYNTAX = _reply(501, "5.1.3", "Use RCPT TO:<address>", "RCPT without a path in angle brackets")

@@ -4,11 +4,28 @@ Pure. Given the same submission, rep and rules, the answer is the same.
 Refusing an unacceptable sender is RFC 6409 §6.1 and §6.3 (550 5.7.1).
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, assert_never
 
+from relay import status
+from relay.address import Address, comparable, comparable_any_case
 from relay.config.model import Mode
 from relay.delivery_kind import Role, Transport
+from relay.directory.model import Rep
+from relay.envelope import Envelope, Recipient
+from relay.message import Header, bcc_ranges, from_mailboxes, received_count, received_tokens, signed_fields
+from relay.policy.acceptable import SenderFault, envelope_fault, sender_fault
+from relay.policy.exclusions import Exclusion, find_exclusion
+from relay.policy.rules import RepRules, Rules
 from relay.status import Reply
+
+NOT_A_REP = Exclusion("the sender is not a rep", "users")
+GIVEN = "the sender gave the log copy's address as a recipient"
+CAME_ROUND = "the mail came round: this relay has had it before"
+_CAME_ROUND = Exclusion(CAME_ROUND, "loop protection")
+_OFF = "logging is off"
+_NULL_PATH = Exclusion("automated mail: its reverse-path is null", "new mail only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +66,176 @@ class Refuse:
 
 
 Decision = Accept | Refuse
+
+
+def check_sender(reverse_path: Address | None, rep: Rep, rules: Rules) -> Refuse | None:
+    """Say at MAIL whether the envelope sender is refused; None: it is taken (RFC 6409 §6.1)."""
+    if rules.forward_unacceptable:
+        return None
+    fault = envelope_fault(reverse_path, rules.of(rep).acceptable)
+    return Refuse(fault.reply, rules.sender_rule) if fault else None
+
+
+def rep_of(envelope: Envelope, header: Header, by_address: Callable[[Address], Rep | None]) -> Rep | None:
+    """Give the rep whose mail a gateway brings: by the envelope sender, then by the header's From.
+
+    From counts only where it can be read in one way, and its first address alone.
+    """
+    rep = by_address(envelope.reverse_path) if envelope.reverse_path is not None else None
+    if rep is not None:
+        return rep
+    authors = from_mailboxes(header)
+    return by_address(authors.addresses[0]) if authors.addresses and not authors.problem else None
+
+
+def bcc_policy(
+    header: Header, setting: Literal["refuse", "keep"], rule: str = "limits.signed_bcc"
+) -> tuple[tuple[int, int], ...] | Refuse:
+    """Give the octet ranges of Bcc and Resent-Bcc that must not be sent on, or the refusal of a signed one.
+
+    A field that a DKIM signature covers cannot go without breaking it: such mail is refused, or the field kept.
+    """
+    ranges = bcc_ranges(header)
+    if not ranges:
+        return ()
+    signed = signed_fields(header)
+    covered = {(field.start, field.end) for field in header.fields if field.name in signed}
+    if setting == "refuse" and not covered.isdisjoint(ranges):
+        return Refuse(status.SIGNED_BCC, rule)
+    return tuple(one for one in ranges if one not in covered)
+
+
+def decide(
+    envelope: Envelope, header: Header, rep: Rep | None, rules: Rules, *, signed_in: bool = True
+) -> Decision:
+    """Decide about one message whose data has come in whole.
+
+    `rep` None: gateway mail of nobody we know. `signed_in` False: the rep was told by a gateway, whose mail is
+    not refused for its sender but forwarded without being logged. Every forward-path becomes one delivery, and
+    whatever becomes of the logging is one more; nothing else is ever planned. The order of the rules is that
+    of docs/policy.md.
+    """
+    if received_count(header) > rules.received_hops:
+        return Refuse(status.LOOP, rules.received_rule)
+    mine = rules.of(rep) if rep is not None else None
+    fault = sender_fault(envelope, header, mine.acceptable, signed_in=signed_in) if mine else None
+    if fault and signed_in and not rules.forward_unacceptable:
+        return Refuse(fault.reply, rules.sender_rule)
+    came_round = received_tokens(header, rules.hostname) > 0
+    targets = _targets(envelope.recipients, rules, mine, came_round=came_round)
+    if mine is None:
+        return _accept(targets, Mode.OFF, NOT_A_REP, _skipped(Role.LOG_COPY, NOT_A_REP))
+    return _log(envelope, header, mine, targets, _reason_before(fault, mine, rules, came_round=came_round))
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One distinct forward-path: its comparable form, and the delivery planned for it."""
+
+    form: str
+    delivery: PlannedDelivery
+
+
+def _targets(
+    recipients: Sequence[Recipient], rules: Rules, mine: RepRules | None, *, came_round: bool
+) -> list[_Target]:
+    """Plan one delivery for each forward-path; the same one given twice is one (the first counts)."""
+    distinct: dict[str, Recipient] = {}
+    for recipient in recipients:
+        distinct.setdefault(comparable(recipient.address), recipient)
+    own = mine.log_copy_form if mine else ""
+    return [_target(one, rules.log_copies, own, came_round=came_round) for one in distinct.values()]
+
+
+def _target(recipient: Recipient, log_copies: frozenset[str], own: str, *, came_round: bool) -> _Target:
+    form = comparable_any_case(recipient.address)
+    text = str(recipient.address)
+    if form != own and form not in log_copies:
+        plain = PlannedDelivery(Role.RECIPIENT, Transport.SMTP, text, recipient.notify, recipient.orcpt)
+        return _Target(form, plain)
+    if came_round:  # the address leads back here: sending it out once more would never end
+        return _Target(form, _skipped(Role.LOG_COPY, _CAME_ROUND))
+    return _Target(form, _log_copy(text, GIVEN))
+
+
+def _log_copy(target: str, rule: str) -> PlannedDelivery:
+    return PlannedDelivery(Role.LOG_COPY, Transport.SMTP, target, notify="NEVER", rule=rule)
+
+
+def _skipped(role: Role, why: Exclusion) -> PlannedDelivery:
+    transport = Transport.SALESFORCE if role is Role.RECORD else Transport.SMTP
+    return PlannedDelivery(role, transport, "", skipped=why.reason, rule=why.rule)
+
+
+def _reason_before(
+    fault: SenderFault | None, mine: RepRules, rules: Rules, *, came_round: bool
+) -> Exclusion | None:
+    """Give what rules logging out before anybody's exclusions are asked."""
+    if fault:
+        return Exclusion(f"sender not acceptable: {fault.reason}", rules.sender_rule)
+    if came_round:
+        return _CAME_ROUND
+    return Exclusion(_OFF, mine.mode_rule) if mine.mode is Mode.OFF else None
+
+
+def _log(
+    envelope: Envelope, header: Header, mine: RepRules, targets: list[_Target], before: Exclusion | None
+) -> Accept:
+    """Add what becomes of the logging of a rep's mail."""
+    given = next((one.delivery for one in targets if one.form == mine.log_copy_form), None)
+    if given:
+        why = Exclusion(given.skipped or GIVEN, given.rule)
+        # The mail must not stand in the CRM twice: the copy that the rep asked for is the record.
+        record = _skipped(Role.RECORD, why) if mine.mode is Mode.API else None
+        return _accept(targets, mine.mode, why, record)
+    why = before or _exclusion(envelope, header, mine, targets) or _by_mode(mine)
+    if why.reason:
+        return _accept(targets, mine.mode, why, _skipped(_role(mine.mode), why))
+    return _accept(targets, mine.mode, why, _log_copy(mine.log_copy, why.rule))
+
+
+def _role(mode: Mode) -> Role:
+    return Role.RECORD if mode in (Mode.API, Mode.OBSERVE) else Role.LOG_COPY
+
+
+def _exclusion(
+    envelope: Envelope, header: Header, mine: RepRules, targets: list[_Target]
+) -> Exclusion | None:
+    if envelope.reverse_path is None:
+        return _NULL_PATH
+    recipients = [one.form for one in targets if one.delivery.role is Role.RECIPIENT]
+    senders: list[str] = []
+    if any(layer.senders for layer in mine.exclusions):
+        authors = from_mailboxes(header).addresses
+        senders = [comparable_any_case(one) for one in (envelope.reverse_path, *authors)]
+    return find_exclusion(mine.exclusions, senders, recipients, header)
+
+
+def _by_mode(mine: RepRules) -> Exclusion:
+    """Say why the mode itself keeps a mail from being logged; a reason of "" means that a log copy is added."""
+    match mine.mode:
+        case Mode.BCC if mine.log_copy:
+            return Exclusion("", mine.mode_rule)
+        case Mode.BCC:
+            return Exclusion(mine.log_copy_problem, mine.log_copy_rule)
+        case Mode.API:
+            return Exclusion("this version does not log through the API yet", mine.mode_rule)
+        case Mode.OBSERVE:
+            return Exclusion("observe only: it would have been logged", mine.mode_rule)
+        case Mode.OFF:
+            return Exclusion(_OFF, mine.mode_rule)
+        case never:
+            assert_never(never)
+
+
+def _accept(targets: list[_Target], mode: Mode, why: Exclusion, more: PlannedDelivery | None) -> Accept:
+    """Put the plan together, and say it in plain words."""
+    deliveries = [one.delivery for one in targets]
+    number = sum(one.role is Role.RECIPIENT for one in deliveries)
+    people = "1 recipient" if number == 1 else f"{number} recipients"
+    logging = f"not logged: {why.reason}" if why.reason else "log copy added"
+    if why.reason == GIVEN:
+        logging = "log copy given by the sender"
+    if more is not None:
+        deliveries.append(more)
+    return Accept(tuple(deliveries), mode, f"{people}, {logging}", why.rule)
