@@ -169,14 +169,19 @@ def wants_another_transaction(happening: Happening) -> bool:
     )
 
 
-def log_copy_of_nobody(copy: Outcome, recipients: list[Outcome], *, all_of_them: bool) -> Outcome:
-    """Give the outcome of a log copy that shared its transaction, in the light of what became of the recipients.
+def is_refusal_of_one(happening: Happening) -> bool:
+    """Tell whether this one recipient was refused for good, and not the message or all of them."""
+    return (
+        isinstance(happening, Answered) and happening.stage is Stage.RCPT and happening.reply.code // 100 == 5
+    )
 
-    `all_of_them`: these are all the recipients the message ever had. When every one of them was refused for good,
-    nobody received the mail, and there is nothing to log; a log copy that failed for a reason of its own keeps it.
+
+def log_copy_of_nobody(copy: Outcome, *, own_refusal: bool) -> Outcome:
+    """Give the outcome of a log copy of mail of which every recipient was refused for good.
+
+    Nobody received the mail, so there is nothing to log; a log copy that was refused for itself keeps that outcome.
     """
-    nothing = recipients and all(isinstance(outcome, Bounced) for outcome in recipients)
-    if isinstance(copy, Deferred) and nothing and all_of_them:
+    if isinstance(copy, Deferred) or (isinstance(copy, Bounced) and not own_refusal):
         return Skipped(NOBODY_RECEIVED_IT)
     return copy
 

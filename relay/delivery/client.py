@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 _ADDRESSES = 5
 """How many of a host's addresses are tried (RFC 5321 §5.1 asks for two or more)."""
 _REFUSED_EHLO = range(500, 600)
+_NO_SUCH_MECHANISM = 504
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,7 @@ class _Opening:
 
     async def _secure(self) -> None:
         context = await asyncio.to_thread(self._secrets.context)
-        async with asyncio.timeout(self._wait + self._hop.timeouts.connect):
-            await self._client.starttls(tls_context=context, timeout=self._wait)
+        await self._client.starttls(tls_context=context, timeout=self._hop.timeouts.connect)
 
     async def _sign_in(self, username: str) -> None:
         """Sign in by PLAIN, else LOGIN (RFC 4954)."""
@@ -196,8 +196,17 @@ class _Opening:
             detail = f"the hop offers no AUTH PLAIN or LOGIN (it offers: {' '.join(offered) or 'none'})"
             raise _Stopped(Trouble(Stage.AUTH, Kind.NOT_OFFERED, printable(detail.encode())))
         password = await asyncio.to_thread(self._secrets.password)
-        sign_in = self._client.auth_plain if methods[0] == "plain" else self._client.auth_login
-        await sign_in(username.encode(), password.encode(), timeout=self._wait)
+        credentials = username.encode(), password.encode()
+        while True:
+            verify = {"plain": self._client.auth_plain, "login": self._client.auth_login}[methods.pop(0)]
+            try:
+                await verify(*credentials, timeout=self._wait)
+            except aiosmtplib.SMTPAuthenticationError as exc:
+                # Some hops list a mechanism that they do not have; a wrong password is not tried a second time.
+                if exc.code != _NO_SUCH_MECHANISM or not methods:
+                    raise
+            else:
+                return
 
 
 def happening_of(exc: Exception, stage: Stage) -> Happening:

@@ -95,8 +95,9 @@ class Connection(asyncio.Protocol):
         """Say QUIT and close, without waiting for the answer; only when it is not busy."""
         if not self._closed and self._current is None:
             self._shut()
-            self._transport.write(b"QUIT\r\n")
-            self._transport.close()
+            if not self._transport.is_closing():
+                self._transport.write(b"QUIT\r\n")
+                self._transport.close()
             self._owner.lost(self, None, [])
 
     def abort(self, why: str) -> None:
@@ -152,6 +153,9 @@ class Connection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         self._wrote = True
+        if self._transport.is_closing():
+            self._end(Trouble(self._stage(), Kind.DROPPED))
+            return
         self._transport.write(data)
         if self._due:
             self._deadline.within(self._timeouts.of(self._due[0][0]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from relay.clock import Clock
 from relay.config.model import BccSettings, UpstreamSettings
 from relay.config.types import SecretReference
-from relay.delivery.classify import classify, log_copy_of_nobody, wants_another_transaction
+from relay.delivery.classify import classify, is_refusal_of_one, log_copy_of_nobody, wants_another_transaction
 from relay.delivery.client import Secrets, open_connection
 from relay.delivery.happening import Happening, Kind, Stage, Trouble
 from relay.delivery.hop import Hop, hop_of
@@ -139,6 +139,7 @@ class _Errand:
         self._batch = batch
         self._pool = pool
         self._outcomes: Outcomes = {}
+        self._refused: set[DeliveryId] = set()
         self._shared = any(delivery.role is not Role.LOG_COPY for delivery in batch.deliveries)
 
     async def run(self) -> Outcomes:
@@ -170,6 +171,8 @@ class _Errand:
     def _settle(self, happenings: Mapping[DeliveryId, Happening], *, dsn: bool) -> None:
         for key, happening in happenings.items():
             self._outcomes[key] = classify(happening, self._pool.hop, dsn=dsn)
+            if is_refusal_of_one(happening):
+                self._refused.add(key)
 
     def _nobody_left(self, pending: Sequence[Delivery]) -> bool:
         """Tell whether only log copies are to be sent on, of mail that no recipient of this batch was sent."""
@@ -178,16 +181,16 @@ class _Errand:
         return not any(isinstance(outcome, Sent) for outcome in self._outcomes.values())
 
     def _settle_log_copies(self) -> None:
-        """Look at log copies that shared the transaction in the light of what became of the recipients."""
-        copies = [d.id for d in self._batch.deliveries if d.role is Role.LOG_COPY]
-        if not copies or not self._shared:
+        """Look at log copies that shared the transaction: of mail that nobody received there is nothing to log."""
+        recipients = [d for d in self._batch.deliveries if d.role is not Role.LOG_COPY]
+        if not all(isinstance(self._outcomes[d.id], Bounced) for d in recipients):
             return
-        recipients = [self._outcomes[d.id] for d in self._batch.deliveries if d.role is not Role.LOG_COPY]
-        if not all(isinstance(outcome, Bounced) for outcome in recipients):
+        if not self._shared or not _covers_all_recipients(self._batch):
             return
-        whole = _covers_all_recipients(self._batch)
-        for key in copies:
-            self._outcomes[key] = log_copy_of_nobody(self._outcomes[key], recipients, all_of_them=whole)
+        for copy in self._batch.deliveries:
+            if copy.role is Role.LOG_COPY:
+                own = copy.id in self._refused
+                self._outcomes[copy.id] = log_copy_of_nobody(self._outcomes[copy.id], own_refusal=own)
 
 
 def _covers_all_recipients(batch: Batch) -> bool:

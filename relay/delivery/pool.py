@@ -199,7 +199,11 @@ class Pool:
         return 0 if alone or self._opening else min(room, 1)
 
     async def _open_one(self) -> None:
-        opened = await self._open()
+        try:
+            opened = await self._open()
+        except Exception:
+            logger.exception("%s: unexpected trouble with the connection", self.hop)
+            opened = Trouble(Stage.CONNECT, Kind.UNKNOWN)
         self._opening.discard(_this_task())
         if not isinstance(opened, Opened):
             self._note_failure(opened)
