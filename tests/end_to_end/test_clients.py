@@ -106,15 +106,9 @@ def _run(arguments: Sequence[str], given: bytes = b"", **environment: str) -> st
 def _swaks(post: Post, port: int, tls: str, mechanism: str) -> str:
     connection = ["--server", "localhost", "--port", str(port), tls, "--tls-verify"]
     signing_in = ["--auth", mechanism, "--auth-user", "ana", "--auth-password", PASSWORD]
-    mail = [
-        "--from",
-        "ana@example.com",
-        "--to",
-        post.recipient,
-        "--data",
-        f"@{post.crlf_file}",
-        "--no-data-fixup",
-    ]
+    text = post.folder / "swaks.txt"
+    text.write_bytes(post.file.read_bytes().removesuffix(b"\n"))  # swaks ends the last line itself
+    mail = ["--from", "ana@example.com", "--to", post.recipient, "--data", f"@{text}"]
     arguments = ["swaks", *connection, "--tls-ca-path", str(post.relay.ca_file), *signing_in, *mail]
     return _run(arguments)
 
@@ -246,7 +240,9 @@ def _mutt(post: Post, port: int, tls: str) -> str:
         f'set record=""\nset folder={post.folder}\nset header_cache=""\nset send_charset="utf-8"\nset allow_8bit=yes\n',
     )
     arguments = ["mutt", "-n", "-F", str(settings), "-s", "Hälsning", "-b", "blind@partner.example"]
-    attach = ["-a", str(post.file), "--", post.recipient]
+    photo = post.folder / "photo.jpg"
+    photo.write_bytes(bytes(range(256)) * 40)
+    attach = ["-a", str(photo), "--", post.recipient]
     return _run([*arguments, *attach], b"Hej Kim!\n.\n", HOME=str(post.folder))
 
 
@@ -258,7 +254,7 @@ def _s_nail(post: Post, port: int, *options: str) -> str:
         *options,
     ]
     chosen = [word for each in ("v15-compat", *settings) for word in ("-S", each)]
-    arguments = ["s-nail", "-n", "-:", "/", "-s", "Greeting", *chosen, "-b", "blind@partner.example"]
+    arguments = ["s-nail", "-:", "/", "-s", "Greeting", *chosen, "-b", "blind@partner.example"]
     return _run([*arguments, post.recipient], b"Hej Kim!\n.\n", HOME=str(post.folder))
 
 
