@@ -1,0 +1,204 @@
+"""Answer /metrics, /livez and /readyz on a port, and /wake and /status on the admin socket.
+
+Served by uvicorn in the service's own loop, which keeps its signal handlers. Import this file when it is
+needed only: starlette and uvicorn take a tenth of a second.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from relay.config.types import SocketAddress
+from relay.errors import CommandError
+from relay.metrics import CONTENT_TYPE
+
+_log = logging.getLogger(__name__)
+_TRY_AGAIN = 75
+_BACKLOG = 64
+_CONNECTIONS = 64
+_START_LIMIT = 10.0
+_STOP_LIMIT = 5.0
+_LONGEST_UNIX_PATH = 107
+
+
+class Actions(Protocol):
+    """What the running service lets HTTP ask of it; relay.server fulfils it."""
+
+    def wake(self) -> None:
+        """Look at once for what is due and for changed reps."""
+        ...
+
+    async def status(self) -> Mapping[str, object]:
+        """Give the live state, as JSON can hold it."""
+        ...
+
+    def ready(self) -> Sequence[str]:
+        """Give the reasons why no mail can be taken now, in plain words; none: it can."""
+        ...
+
+    async def metrics(self) -> bytes:
+        """Give all metrics, with the gauges set anew, in Prometheus' text form."""
+        ...
+
+
+def health_app(actions: Actions) -> Starlette:
+    """Make what the port answers: only reading, nothing about any message."""
+
+    async def metrics(_request: Request) -> Response:
+        return Response(await actions.metrics(), headers={"content-type": CONTENT_TYPE})
+
+    async def livez(_request: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def readyz(_request: Request) -> Response:
+        reasons = list(actions.ready())
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    return Starlette(routes=[Route("/metrics", metrics), Route("/livez", livez), Route("/readyz", readyz)])
+
+
+def admin_app(actions: Actions) -> Starlette:
+    """Make what the admin socket answers; who may open the socket may do all of it."""
+
+    async def wake(_request: Request) -> Response:
+        actions.wake()
+        return JSONResponse({"schema": "relay.wake/1", "woken": True})
+
+    async def status(_request: Request) -> Response:
+        return JSONResponse({"schema": "relay.status/1", **await actions.status()})
+
+    return Starlette(routes=[Route("/wake", wake, methods=["POST"]), Route("/status", status)])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn as a guest in our loop: no signal handlers, no ticking, and it says when it has started."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+        self.leave = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    async def main_loop(self) -> None:
+        # uvicorn's own loop wakes ten times a second, for a Date header and a flag that we do not need.
+        await self.leave.wait()
+
+
+class HttpServer:
+    """One application on one socket, from `start` to `stop`."""
+
+    def __init__(self, app: Starlette) -> None:
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            backlog=_BACKLOG,
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=2,
+            h11_max_incomplete_event_size=16_384,
+        )
+        self._server = _Server(config)
+        self._serving: asyncio.Task[None] | None = None
+        self._path: Path | None = None
+
+    async def start(self, where: SocketAddress | Path) -> SocketAddress | Path:
+        """Listen, and give where (with port 0: the port it became). Raises CommandError when it cannot."""
+        if isinstance(where, Path):
+            listener = _bind_path(where)
+            self._path = where
+            bound: SocketAddress | Path = where
+        else:
+            listener = await _bind_address(where)
+            bound = SocketAddress(where.host, listener.getsockname()[1])
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name=f"http {bound}")
+        self._serving.add_done_callback(_report_end)
+        async with asyncio.timeout(_START_LIMIT):
+            await self._server.up.wait()
+        return bound
+
+    async def stop(self) -> None:
+        """Finish the answers under way, within seconds, and let go of the socket."""
+        serving, self._serving = self._serving, None
+        if serving is None:
+            return
+        self._server.should_exit = True
+        self._server.leave.set()
+        _, late = await asyncio.wait([serving], timeout=_STOP_LIMIT)
+        if late:
+            serving.cancel()
+            await asyncio.wait([serving], timeout=_STOP_LIMIT)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def _report_end(serving: "asyncio.Task[None]") -> None:
+    if not serving.cancelled() and serving.exception() is not None:
+        _log.error("%s ended", serving.get_name(), exc_info=serving.exception())
+
+
+async def _bind_address(address: SocketAddress) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, target = found[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as exc:
+        raise CommandError(f"cannot listen on {address}: {exc.strerror}", _TRY_AGAIN) from exc
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(target)
+        listener.setblocking(False)
+    except OSError as exc:
+        listener.close()
+        raise CommandError(f"cannot listen on {address}: {exc.strerror}", _TRY_AGAIN) from exc
+    return listener
+
+
+def _bind_path(path: Path) -> socket.socket:
+    """Bind the admin socket for its owner alone, in place of one that a crash left behind.
+
+    Only one service works in a state_dir (relay.storage.lease), so a socket that is there belongs to nobody.
+    Between bind and chmod nobody can connect: it does not listen yet.
+    """
+    if len(os.fsencode(path)) > _LONGEST_UNIX_PATH:
+        raise CommandError(
+            f"{path}: longer than {_LONGEST_UNIX_PATH} octets; choose a shorter server.state_dir", 78
+        )
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise CommandError(f"{path} is in the way: it is not a socket", _TRY_AGAIN)
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.setblocking(False)
+    except OSError as exc:
+        listener.close()
+        raise CommandError(f"cannot listen on {path}: {exc.strerror}", _TRY_AGAIN) from exc
+    return listener
