@@ -26,10 +26,10 @@ _ATEXT = r"A-Za-z0-9!#$%&'*+\-/=?^_`{|}~"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PLAIN = re.compile(rf"([{_ATEXT}]+(?:\.[{_ATEXT}]+)*)@({_LABEL}(?:\.{_LABEL})*)")
 
-# Controls, lone surrogates (undecodable octets), separators, and the marks that turn the direction of writing,
-# which make an address look like another one in a log or on a page.
+# Controls, lone surrogates (undecodable octets), separators, the marks that turn the direction of writing, which
+# make an address look like another one in a log, and the three characters whose normal form is an ASCII one.
 _NEVER = (
-    "\x00-\x1f\x7f-\x9f\ud800-\udfff\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff"
+    "\x00-\x1f\x7f-\x9f\ud800-\udfff\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff\u037e\u1fef\u212a"
 )
 _UTF8 = r"\u0080-\U0010ffff"
 _FORBIDDEN = re.compile(f"[{_NEVER}]")

@@ -78,7 +78,7 @@ def _from_q(octets: bytes) -> bytes:
 def _text_codec(name: str) -> str | None:
     try:
         codec = codecs.lookup(name)
-        b"".decode(name)  # a codec from octets to octets (zip, hex) refuses
+        b"x".decode(name, "replace")  # a codec from octets to octets (zip, hex) refuses
     except (LookupError, ValueError, TypeError):
         return None
     return None if codec.name in _NO_CHARSET else codec.name
