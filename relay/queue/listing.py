@@ -157,10 +157,11 @@ def _by_queue_id(tx: Transaction, query: str) -> list[int]:
 
 def _by_text(tx: Transaction, query: str, limit: int) -> list[int]:
     bare = query.strip("<>")
-    anywhere = f"%{escaped(bare)}%"
+    # With a local part it is an address or its beginning: "a@example.com" must not find ana@example.com.
+    address = f"{escaped(bare)}%" if "@" in bare[1:] else f"%{escaped(bare)}%"
     words = query.split()[:_MOST_WORDS]
     sql = BY_TEXT.format(words=" AND ".join(["subject LIKE ? ESCAPE '\\'"] * len(words)))
-    values: list[Value] = [_RECENT, f"<{bare}>", bare, bare, anywhere]
+    values: list[Value] = [_RECENT, f"<{bare}>", bare, bare, address]
     values += [f"%{escaped(word)}%" for word in words]
-    rows = tx.execute(sql, (*values, limit)) + tx.execute(BY_TARGET, (3 * _RECENT, anywhere, limit))
+    rows = tx.execute(sql, (*values, limit)) + tx.execute(BY_TARGET, (3 * _RECENT, address, limit))
     return sorted({integer(row[0]) for row in rows}, reverse=True)

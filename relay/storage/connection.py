@@ -21,7 +21,6 @@ BUSY_MILLISECONDS = 10_000
 _STATEMENTS = 256
 
 _SETTINGS = (
-    f"busy_timeout={BUSY_MILLISECONDS}",
     "journal_mode=WAL",  # readers never wait for the writer, and one flush a commit is enough
     "synchronous=FULL",  # NORMAL would lose the last commits with the power: 250 means durable
     "wal_autocheckpoint=4096",  # 16 MiB: content that came and went meanwhile never reaches the main file
@@ -42,6 +41,7 @@ def connect(path: Path, *, reader: bool = False) -> apsw.Connection:
         connection = apsw.Connection(
             str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_STATEMENTS
         )
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
         for setting in (*_SETTINGS, "query_only=ON") if reader else _SETTINGS:
             connection.execute(f"PRAGMA {setting}").fetchall()
     except apsw.NotADBError as exc:
@@ -104,17 +104,19 @@ def prepare_place(path: Path, *, create: bool) -> None:
     Raises CommandError: 75 when there is no database and none may be made, 77 when it is somebody else's.
     """
     folder = path.parent
-    if create:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        _check_owner(folder, folder.stat())
         if create:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_owner(folder, folder.stat())
+        if create and not path.is_symlink():
             _create_file(path)
         _check_owner(path, os.lstat(path))
     except FileNotFoundError as exc:
         raise CommandError(f"there is no database at {path} yet: `relay serve` makes it", 75) from exc
     except PermissionError as exc:
         raise CommandError(f"{path}: not permitted; run this as the owner of {folder}", 77) from exc
+    except OSError as exc:
+        raise StorageUnavailable(f"{path} cannot be made: {exc.strerror}") from exc
 
 
 def _create_file(path: Path) -> None:

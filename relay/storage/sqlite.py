@@ -25,11 +25,11 @@ logger = logging.getLogger(__name__)
 
 DATABASE_NAME = "relay.db"
 """The file's name in state_dir."""
-_UNITS_PER_COMMIT = 256
-_WAITING_WRITES = 2000
-_WAITING_READS = 200
-_READERS = 2
-_WAIT_SECONDS = 30.0
+UNITS_PER_COMMIT = 256
+WAITING_WRITES = 2000
+WAITING_READS = 200
+READERS = 2
+WAIT_SECONDS = 30.0
 """How long a caller waits for a place in the queue of units."""
 
 
@@ -77,7 +77,7 @@ class _Lane:
 
     async def _wait_for_place(self) -> None:
         try:
-            async with asyncio.timeout(_WAIT_SECONDS):
+            async with asyncio.timeout(WAIT_SECONDS):
                 await self._places.acquire()
         except TimeoutError:
             raise StorageUnavailable("too many units of work wait for the database") from None
@@ -127,7 +127,7 @@ class _Writer:
         self.thread.start()
 
     def _run(self) -> None:
-        while jobs := self._lane.take(_UNITS_PER_COMMIT):
+        while jobs := self._lane.take(UNITS_PER_COMMIT):
             actions: list[Callable[[], None]] = []
             try:
                 left = jobs
@@ -232,8 +232,8 @@ class SqliteDatabase:
     """An SQLite file, as relay.storage.database.Database promises. Made by `open`, ended by `close`."""
 
     def __init__(self, path: Path, writer: apsw.Connection, readers: list[apsw.Connection]) -> None:
-        self._writes = _Lane(_WAITING_WRITES)
-        self._reads = _Lane(_WAITING_READS)
+        self._writes = _Lane(WAITING_WRITES)
+        self._reads = _Lane(WAITING_READS)
         self._writer = _Writer(path, writer, self._writes)
         self._readers = [
             threading.Thread(
@@ -285,7 +285,7 @@ def _open(path: Path, create: bool) -> tuple[apsw.Connection, list[apsw.Connecti
             migrate(writer, migrations())
         else:
             check(writer, migrations())
-        return writer, [connect(path, reader=True) for _ in range(_READERS)]
+        return writer, [connect(path, reader=True) for _ in range(READERS)]
     except BaseException:
         writer.close()
         raise

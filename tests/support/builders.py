@@ -13,7 +13,8 @@ from relay.queue.model import Lease, NewMessage
 NOW = 1_790_000_000_000_000
 """The instant that FakeClock starts at."""
 LOG_COPY_ADDRESS = "emailtosalesforce@a1b2c3.le.salesforce.com"
-_last_number = 0
+_last_of: dict[int, int] = {}
+_taken: set[int] = set()
 
 
 def mailbox(text: str) -> Address:
@@ -36,17 +37,23 @@ def envelope(
     return Envelope(None if sender is None else mailbox(sender), to, smtputf8, body, ret, envid)
 
 
+_envelope = envelope
+
+
 def new_number(at: int = NOW) -> int:
-    """Give a message number that no other message of this test run has."""
-    global _last_number
-    _last_number = next_number(_last_number, at)
-    return _last_number
+    """Give a message number of this instant that no other message of this test run has."""
+    number = next_number(_last_of.get(at, 0), at)
+    while number in _taken:
+        number += 1
+    _taken.add(number)
+    _last_of[at] = number
+    return number
 
 
 def new_message(
     *,
     number: int | None = None,
-    envelope: Envelope = envelope(),
+    envelope: Envelope | None = None,
     login: str | None = "ana",
     accepted_at: int = NOW,
     prefix: bytes = b"Received: from client by relay; Mon, 21 Sep 2026 14:13:20 +0000\r\n",
@@ -68,7 +75,7 @@ def new_message(
     octets = len(prefix) + len(inline or b"") - sum(end - start for start, end in skips)
     return NewMessage(
         number=new_number(accepted_at) if number is None else number,
-        envelope=envelope,
+        envelope=envelope or _envelope(),
         login=None if login is None else Login(login),
         accepted_at=accepted_at,
         prefix=prefix,
@@ -90,7 +97,11 @@ def new_message(
 
 
 def to_recipient(
-    target: str = "customer@example.org", *, notify: str | None = None, orcpt: str | None = None, skipped: str = ""
+    target: str = "customer@example.org",
+    *,
+    notify: str | None = None,
+    orcpt: str | None = None,
+    skipped: str = "",
 ) -> PlannedDelivery:
     """Plan a delivery to somebody the rep wrote to."""
     rule = "logging.mode (config.yaml:12)"

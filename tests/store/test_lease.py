@@ -1,0 +1,62 @@
+"""One relay serves a state folder, and a crash leaves nothing locked."""
+
+import asyncio
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.errors import CommandError
+from relay.storage.lease import LOCK_NAME, StateLock, boot_id
+
+HOLD = (
+    "import sys, pathlib\n"
+    "from relay.storage.lease import StateLock\n"
+    "with StateLock(pathlib.Path(sys.argv[1])):\n"
+    "    print('held', flush=True)\n"
+    "    sys.stdin.read()\n"
+)
+
+
+async def test_a_second_service_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    """Exit code 75 and the holder's process id; after a kill -9 the lock is free."""
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLD, str(tmp_path),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert await asyncio.wait_for(holder.stdout.readline(), 20) == b"held\n"
+    with pytest.raises(CommandError, match=f"process {holder.pid}") as caught, StateLock(tmp_path):
+        pass
+    assert caught.value.exit_code == 75
+    holder.kill()
+    await holder.communicate()
+    with StateLock(tmp_path):
+        assert (tmp_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
+
+
+def test_the_lock_is_taken_again_after_it_was_let_go(tmp_path: Path) -> None:
+    """The file stays behind, empty and 0600, in a folder made 0700."""
+    folder = tmp_path / "state"
+    for _ in range(2):
+        with StateLock(folder):
+            pass
+    assert (folder / LOCK_NAME).read_text() == ""
+    assert stat.S_IMODE((folder / LOCK_NAME).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    """A link in its place is not followed: exit code 77."""
+    (tmp_path / LOCK_NAME).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CommandError) as caught, StateLock(tmp_path):
+        pass
+    assert caught.value.exit_code == 77
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_boot_has_one_name() -> None:
+    """It is the same every time it is asked for."""
+    assert boot_id() == boot_id()
