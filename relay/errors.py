@@ -36,7 +36,8 @@ class Problem:
     def __str__(self) -> str:
         """Give the line that editors and people can follow: file:line:column: path: text."""
         path = f"{self.path}: " if self.path else ""
-        return f"{self.file}:{self.line}:{self.column}: {path}{self.text}"
+        warning = "warning: " if self.severity == "warning" else ""
+        return f"{self.file}:{self.line}:{self.column}: {warning}{path}{self.text}"
 
 
 class ConfigError(RelayError):

@@ -265,10 +265,12 @@ def path_text(path: Path) -> str:
     return ".".join(str(step) for step in path)
 
 
-def places(node: Node, file: str, path: str = "") -> Iterator[tuple[str, str]]:
-    """Give the path and the place, "file:line", of every setting that was written."""
+def places(node: Node, file: str, path: str = "", skip: str | None = None) -> Iterator[tuple[str, str]]:
+    """Give the path and the place, "file:line", of every setting below a node but for the one to skip."""
     if isinstance(node.value, dict):
         for key, child in node.value.items():
+            if key == skip:
+                continue
             below = f"{path}.{key}" if path else key
             yield below, f"{file}:{node.keys[key][0]}"
             if not isinstance(child.value, str):
