@@ -103,13 +103,14 @@ async def read_original(reader: ContentReader) -> Original:
             wire += chunk
             if len(wire) > limit + FULL_LIMIT:
                 break
-    header, blank, body = bytes(wire).partition(b"\r\n\r\n")
-    complete = reader.octets <= FULL_LIMIT
-    title = subject(read_header(header + b"\r\n\r\n"))
+    whole = bytes(wire)
+    header, blank, body = whole.partition(b"\r\n\r\n")
+    lines = header + b"\r\n" if blank else whole
+    complete = blank and reader.octets <= FULL_LIMIT
     return Original(
-        header=_cut(unstuff(header + b"\r\n")),
-        body=unstuff(b"\r\n" + body)[2:] if complete and blank else None,
-        subject=title,
+        header=_cut(unstuff(lines)),
+        body=unstuff(b"\r\n" + body)[2:] if complete else None,
+        subject=subject(read_header(lines + b"\r\n")),
     )
 
 

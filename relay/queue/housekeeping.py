@@ -26,13 +26,21 @@ class Housekeeping:
     """Runs now and then; what one run does not come to, the next one does."""
 
     def __init__(
-        self, database: Database, store: QueueStore, mail_log: MailLog, spool: Spool, clock: Clock
+        self,
+        database: Database,
+        store: QueueStore,
+        mail_log: MailLog,
+        spool: Spool,
+        clock: Clock,
+        *,
+        portion: int = PORTION,
     ) -> None:
         self._database = database
         self._store = store
         self._mail_log = mail_log
         self._spool = spool
         self._clock = clock
+        self._portion = portion
 
     async def run(self, rules: RunnerRules) -> None:
         """Clear away once. Never raises StorageError: it is logged, and the next run tries again."""
@@ -67,5 +75,5 @@ class Housekeeping:
 
     async def _in_portions(self, clear: Callable[[Transaction, int, int], int], before: int) -> None:
         for _ in range(_PORTIONS):
-            if await self._database.write(lambda tx: clear(tx, before, PORTION)) < PORTION:
+            if await self._database.write(lambda tx: clear(tx, before, self._portion)) < self._portion:
                 return

@@ -127,7 +127,7 @@ class QueueHouse:
     async def wait_for_event(self, message: QueueId, name: str, count: int = 1) -> list[LoggedEvent]:
         """Wait until a message has so many events of this name; give them."""
         async with asyncio.timeout(PATIENCE):
-            while len(found := await self._named(message, name)) < count:
+            while len(found := await self._named(message, name)) < count:  # noqa: ASYNC110 - it is in the store
                 await asyncio.sleep(0.002)
         return found
 
