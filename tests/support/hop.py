@@ -16,7 +16,7 @@ class Act(Enum):
     DROP = auto()
     """Close the connection without a word."""
     STALL = auto()
-    """Say nothing, for ever."""
+    """Say nothing until the other side goes."""
     IGNORE = auto()
     """Say nothing to this, and go on."""
 
@@ -105,6 +105,7 @@ class ScriptedHop:
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def port(self) -> int:
@@ -147,6 +148,11 @@ class ScriptedHop:
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=10)
 
+    def say_to_all(self, octets: bytes) -> None:
+        """Send these octets to every connection, asked or not."""
+        for writer in self._writers:
+            writer.write(octets)
+
     def drop_all(self) -> None:
         """Drop every connection and go on listening."""
         for task in tuple(self._tasks):
@@ -158,6 +164,7 @@ class ScriptedHop:
         self._tasks.add(task)
         session = HopSession(tls=self.implicit)
         self.sessions.append(session)
+        self._writers.add(writer)
         try:
             await _Dialogue(self, session, reader, writer).run()
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError, EOFError):
@@ -165,6 +172,7 @@ class ScriptedHop:
         finally:
             session.open = False
             self._tasks.discard(task)
+            self._writers.discard(writer)
             self.notice()
             writer.transport.abort()
             with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError, asyncio.CancelledError):
@@ -302,7 +310,9 @@ class _Dialogue:
             case Act.DROP:
                 raise EOFError
             case Act.STALL:
-                await asyncio.Event().wait()
+                while await self._reader.read(2**16):
+                    pass
+                raise EOFError
             case Act.IGNORE:
                 pass
             case SayAndDrop(text):
