@@ -1,0 +1,72 @@
+"""`relay demo` works from nothing, tells the truth and leaves nothing behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.demo.samples import REPS
+
+_LIMIT = 100.0
+_DEMO = [sys.executable, "-m", "relay", "demo"]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return dict(os.environ) | {"TMPDIR": str(folder), "NO_COLOR": "1"}
+
+
+def test_the_demonstration_succeeds_and_cleans_up(tmp_path: Path) -> None:
+    """Exit code 0, six mails, no secret address in full, no escape sequences, nothing left in the folder."""
+    done = subprocess.run(
+        _DEMO, capture_output=True, encoding="utf-8", timeout=_LIMIT, env=_environment(tmp_path), check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Everything arrived as said: 6 mails" in done.stdout
+    assert "NOT" not in done.stdout
+    assert "\x1b" not in done.stdout
+    for rep in REPS:
+        assert rep.email_to_salesforce not in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_can_be_left_running(tmp_path: Path) -> None:
+    """--keep says how to go on, what it says works, and Ctrl-C ends it cleanly."""
+    with subprocess.Popen(
+        [*_DEMO, "--keep", "--port-base", "0"],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env=_environment(tmp_path),
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if "metrics" in line:
+                    break
+            config = re.search(r"settings +(\S+)", "".join(lines))
+            assert config is not None, "".join(lines)
+            asked = subprocess.run(
+                [sys.executable, "-m", "relay", "-c", config[1], "queue", "list", "--json"],
+                capture_output=True,
+                timeout=_LIMIT,
+                check=False,
+            )
+            assert asked.returncode == 0, asked.stderr
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stdout.read()
+            process.wait(_LIMIT)
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", [["--port-base", "-1"], ["--nonsense"]])
+def test_wrong_usage_is_told(option: list[str]) -> None:
+    """Wrong options end with 2."""
+    done = subprocess.run([*_DEMO, *option], capture_output=True, timeout=_LIMIT, check=False)
+    assert done.returncode == 2
