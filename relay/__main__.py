@@ -1,5 +1,6 @@
-"""The `relay` command."""
+"""`python -m relay`: the command line."""
 
+from relay.cli.main import main
 
-def main() -> None:
-    """Run the command line."""
+if __name__ == "__main__":
+    main()
