@@ -124,10 +124,14 @@ class Directory:
 
         Where `logging.plus_addresses` allows it, ana+anything@ is found as ana@.
         """
-        rep = self._addresses.get(comparable_any_case(address))
+        rep = self.owner(address)
         if rep is None and self._plus_addresses:
-            rep = self._addresses.get(comparable_any_case(without_plus(address)))
+            rep = self.owner(without_plus(address))
         return rep
+
+    def owner(self, address: Address) -> Rep | None:
+        """Find the rep whom this very address was entered for."""
+        return self._addresses.get(comparable_any_case(address))
 
     def by_token(self, digest: bytes) -> tuple[Rep, str] | None:
         """Find whose app password has this SHA-256, and the name of that app password."""

@@ -1,0 +1,88 @@
+"""Reach the store of reps from the command line, and keep commands away from the reps of the settings."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from relay.address import Address
+from relay.config.loader import Configuration
+from relay.directory.model import Directory, Rep
+from relay.directory.store import ORIGIN, DirectoryStore, reps_of_settings
+from relay.errors import CommandError, ConfigError, Problem
+from relay.storage.database import Transaction
+from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
+from relay.web.admin import wake
+
+T = TypeVar("T")
+_NOT_THERE_YET = 75
+STORE = DirectoryStore()
+
+
+def refuse_taken(
+    directory: Directory, login: str | None, addresses: tuple[Address, ...], but: Rep | None = None
+) -> None:
+    """Raise CommandError, naming where, when another rep than `but` has the login or one of the addresses."""
+    holder = None if login is None else directory.by_login(login)
+    if holder is not None:
+        raise CommandError(f"the login {login!r} is taken already: {holder.login} ({holder.origin})")
+    for address in addresses:
+        holder = directory.owner(address)
+        if holder is not None and holder is not but:
+            raise CommandError(f"the address {address} is {holder.login}'s already ({holder.origin})")
+
+
+def own(directory: Directory, login: str) -> Rep:
+    """Find a rep that commands may change. Raises CommandError for nobody, and for a rep of the settings."""
+    rep = directory.by_login(login)
+    if rep is None:
+        raise CommandError(f"there is no rep {login!r}; see `relay user list`")
+    require_own(rep)
+    return rep
+
+
+def require_own(rep: Rep) -> None:
+    """Raise CommandError, naming the place, for a rep of the settings: they are read-only here."""
+    if rep.origin != ORIGIN:
+        raise CommandError(f"{rep.login} stands in the settings ({rep.origin}): change it there")
+
+
+def snapshot(tx: Transaction, configuration: Configuration) -> Directory:
+    """Give all reps as they are in this transaction. Raises ConfigError when two clash."""
+    return STORE.snapshot(tx, configuration.settings, configuration.place)
+
+
+def directory(configuration: Configuration) -> Directory:
+    """Give all reps; those of the settings alone while there is no store yet."""
+    try:
+        return asyncio.run(_read(configuration))
+    except CommandError as exc:
+        if exc.exit_code != _NOT_THERE_YET:
+            raise
+    problems: list[Problem] = []
+    reps = reps_of_settings(configuration.settings, configuration.place, problems)
+    if problems:
+        raise ConfigError(tuple(problems))
+    return Directory(reps)
+
+
+async def _read(configuration: Configuration) -> Directory:
+    database = await SqliteDatabase.open(configuration.state_dir / DATABASE_NAME, create=False)
+    try:
+        return await database.read(lambda tx: snapshot(tx, configuration))
+    finally:
+        await database.close()
+
+
+def write(configuration: Configuration, unit: Callable[[Transaction], T]) -> T:
+    """Carry a change out, and tell a running service of it; when none runs, the next one will see it."""
+
+    async def run() -> T:
+        database = await SqliteDatabase.open(configuration.state_dir / DATABASE_NAME, create=False)
+        try:
+            return await database.write(unit)
+        finally:
+            await database.close()
+
+    result = asyncio.run(run())
+    wake(configuration.state_dir)
+    return result

@@ -1,0 +1,96 @@
+"""How `relay user` shows reps, app passwords and the set-up of a mail client."""
+
+from collections.abc import Mapping, Sequence
+
+from relay.config.loader import Configuration
+from relay.config.model import ListenerSettings, Mode
+from relay.directory.model import Rep
+
+_SECURITY = {"starttls": "STARTTLS", "implicit": "SSL/TLS", "none": "none"}
+
+
+def rep_item(rep: Rep, *, reveal: bool) -> dict[str, object]:
+    """Give a rep for `--json`; the Email to Salesforce address is masked unless it is to be revealed."""
+    bcc = rep.email_to_salesforce
+    return {
+        "login": rep.login,
+        "name": rep.name,
+        "addresses": [str(address) for address in rep.addresses],
+        "email_to_salesforce": None if bcc is None else bcc.reveal() if reveal else str(bcc),
+        "mode": rep.mode,
+        "password": rep.password is not None,
+        "tokens": [token.name for token in rep.tokens],
+        "salesforce_user_id": rep.salesforce_user_id,
+        "salesforce_username": rep.salesforce_username,
+        "time_zone": rep.time_zone,
+        "language": rep.language,
+        "web_role": rep.web_role,
+        "disabled": rep.disabled,
+        "origin": rep.origin,
+    }
+
+
+def print_reps(reps: Sequence[Rep], *, reveal: bool, default_mode: Mode) -> None:
+    """Print a table of reps."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("login", "addresses", "mode", "Email to Salesforce", "signs in with", "origin"):
+        table.add_column(title, overflow="fold")
+    for rep in reps:
+        bcc = rep.email_to_salesforce
+        table.add_row(
+            Text(rep.login + (" (disabled)" if rep.disabled else "")),
+            Text("\n".join(str(address) for address in rep.addresses)),
+            Text(rep.mode or f"{default_mode} (default)"),
+            Text("-" if bcc is None else bcc.reveal() if reveal else str(bcc)),
+            Text(_signs_in_with(rep)),
+            Text(rep.origin),
+        )
+    Console(highlight=False, soft_wrap=False).print(table)
+
+
+def _signs_in_with(rep: Rep) -> str:
+    parts = ["password"] if rep.password is not None else []
+    if rep.tokens:
+        parts.append(f"app passwords: {', '.join(token.name for token in rep.tokens)}")
+    return "\n".join(parts) or "nothing (gateway only)"
+
+
+def client_setup(configuration: Configuration, login: str) -> list[dict[str, object]]:
+    """Give, for each listener that reps sign in at, what goes into a mail client's fields."""
+    return [
+        {
+            "server": configuration.hostname,
+            "port": listener.address.port,
+            "security": _SECURITY[listener.tls],
+            "user": login,
+        }
+        for listener in _doors(configuration.settings.listeners)
+    ]
+
+
+def _doors(listeners: Sequence[ListenerSettings]) -> list[ListenerSettings]:
+    """Give the listeners for reps, implicit TLS first (RFC 8314 §3.3)."""
+    doors = [listener for listener in listeners if listener.auth != "none"]
+    return sorted(doors, key=lambda listener: ("implicit", "starttls", "none").index(listener.tls))
+
+
+def print_setup(setup: Sequence[Mapping[str, object]], password: str, sender: str) -> None:
+    """Print what goes into a mail client's fields for outgoing mail."""
+    if not setup:
+        print("No listener takes sign-ins: this rep's mail must come through a gateway.")
+        return
+    print("\nSet these in the mail client, as its outgoing server (SMTP):")
+    for number, door in enumerate(setup):
+        if number:
+            print("\n  or, when the client cannot do that:")
+        print(f"  server     {door['server']}")
+        print(f"  port       {door['port']}")
+        print(f"  security   {door['security']}")
+        print(f"  user name  {door['user']}")
+        print(f"  password   {password}")
+    print(f"  sender     {sender}")
