@@ -25,8 +25,10 @@ from relay.tls import certificate_names, describe
 
 _logger = logging.getLogger("relay.submission")
 
-_LINGER = 3.0
+LINGER = 3.0
 """Seconds that a connection is read on after its last reply."""
+HANDSHAKE = 30.0
+"""Seconds that a TLS handshake may take."""
 _LINGER_OCTETS = 1 << 20
 
 
@@ -91,14 +93,14 @@ class Connection(SMTP):
         self._house.connections.add(self)
         door.meter.connected(door.name)
         if door.tls == "implicit":
-            self._begin_tls()
-        else:
-            self._greet()
-
-    def _greet(self) -> None:
+            self._secured()
         self._phase = Phase.TALK
-        self._say(status.GREETING.fill(hostname=self._door.hostname))
+        self._say(status.GREETING.fill(hostname=door.hostname))
         self._flush()
+
+    def _secured(self) -> None:
+        layer = self._wire.get_extra_info("ssl_object")
+        self.talk.secured(describe(layer), certificate_names(layer))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Drop what was not handed over; a message that was is kept all the same."""
@@ -151,8 +153,8 @@ class Connection(SMTP):
                     self,
                     context,
                     server_side=True,
-                    ssl_handshake_timeout=self._door.limits.handshake,
-                    ssl_shutdown_timeout=_LINGER,
+                    ssl_handshake_timeout=HANDSHAKE,
+                    ssl_shutdown_timeout=LINGER,
                 )
         except OSError as error:
             _logger.debug("%s %s: no TLS: %s", self._door.name, self.talk.client, error)
@@ -162,10 +164,7 @@ class Connection(SMTP):
             return
         self._wire = wire
         self._securing = False
-        layer = wire.get_extra_info("ssl_object")
-        self.talk.secured(describe(layer), certificate_names(layer))
-        if self._door.tls == "implicit":
-            self._greet()
+        self._secured()
         self._phase = Phase.TALK
         self._since = self._seconds()
         self._go_on()
@@ -210,7 +209,7 @@ class Connection(SMTP):
         limits = self._door.limits
         waited = now - self._since
         if self._phase is Phase.CLOSING:
-            if waited > _LINGER:
+            if waited > LINGER:
                 self._wire.abort()
         elif self._held_up:
             if waited > limits.idle:

@@ -33,8 +33,6 @@ class Limits:
     received_hops: int
     failures: int = 5
     """Failed sign-ins in one connection; never under 3 (RFC 4954 §9)."""
-    handshake: float = 30.0
-    """Seconds a TLS handshake may take."""
     answer: float = 110.0
     """Seconds that our own work on one message may take (RFC 6409 §5.3)."""
 

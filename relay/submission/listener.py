@@ -15,6 +15,7 @@ from relay.config.types import SocketAddress
 from relay.errors import AddressError, CommandError
 from relay.policy.rules import Rules
 from relay.storage.database import Database
+from relay.submission.connection import HANDSHAKE, LINGER
 from relay.submission.data import SpoolFile
 from relay.submission.door import Authenticator, Door, Intake, Meter, Reps
 from relay.submission.house import House
@@ -29,6 +30,7 @@ _BACKLOG = 512
 _SWEEP = 1.0
 """Seconds between looks at who was waited for too long."""
 _NOT_AVAILABLE = 75
+_INVALID = 78
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +115,34 @@ class Submission:
         return bound
 
     async def _open(self, port: _Port, address: SocketAddress) -> SocketAddress:
+        context = self._implicit_context(port.door)
         port.server = await asyncio.get_running_loop().create_server(
-            lambda: SubmissionProtocol(self._house, port.door), address.host, address.port, backlog=_BACKLOG
+            lambda: SubmissionProtocol(self._house, port.door),
+            address.host,
+            address.port,
+            backlog=_BACKLOG,
+            ssl=context,
+            ssl_handshake_timeout=HANDSHAKE if context else None,
+            ssl_shutdown_timeout=LINGER if context else None,
         )
         name = port.server.sockets[0].getsockname()
         return SocketAddress(name[0], name[1])
+
+    def _implicit_context(self, door: Door) -> ssl.SSLContext | None:
+        if door.tls != "implicit":
+            return None
+        context = door.context()
+        if context is None:
+            raise CommandError(f"listener {door.name}: there is no certificate for its TLS", _INVALID)
+
+        def show_newest(
+            connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, first: ssl.SSLContext
+        ) -> None:
+            connection.context = door.context() or first
+
+        # The port keeps the context it was opened with; a reload's certificate is put in at each handshake.
+        context.sni_callback = show_newest
+        return context
 
     def use_contexts(self, contexts: Mapping[str, ssl.SSLContext]) -> None:
         """Show other certificates from now on, to connections that begin TLS."""
