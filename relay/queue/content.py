@@ -109,7 +109,7 @@ async def read_original(reader: ContentReader) -> Original:
     complete = blank and reader.octets <= FULL_LIMIT
     return Original(
         header=_cut(unstuff(lines)),
-        body=unstuff(b"\r\n" + body)[2:] if complete else None,
+        body=unstuff(body) if complete else None,
         subject=subject(read_header(lines + b"\r\n")),
     )
 
