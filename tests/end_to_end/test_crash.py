@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.demo.capture import Capture, Captured
+from tests.support.eventually import eventually
 from tests.support.raw_client import RawClient
 from tests.support.running import BCC, RunningRelay, running_relay
 
@@ -141,6 +142,7 @@ def test_a_hop_that_was_away_gets_everything_later(tmp_path: Path) -> None:
             client.say("EHLO client.test")
             content = _message("away", 3000)
             assert client.submit("ana@example.com", ["away@buyer.example"], content).startswith(b"250")
+        eventually(lambda: relay.states("<away@example.com>").get("away@buyer.example") == "deferred")
         with Capture(port=relay.hop.port) as back:
             done = relay.service.run("queue", "retry", "--all")
             assert done.returncode == 0, done.stderr

@@ -19,7 +19,11 @@ class RawClient:
         self.buffer = b""
         self.heard: list[bytes] = []
         """Every reply, for tests that ask whether something leaked."""
-        self.greeting = self.reply()
+        try:
+            self.greeting = self.reply()
+        except OSError:
+            self.close()
+            raise
 
     def __enter__(self) -> "RawClient":
         return self

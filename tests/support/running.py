@@ -1,6 +1,7 @@
 """A whole relay for tests: `relay serve` as a process, with a capturing next hop in front of the test."""
 
 import hashlib
+import json
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -115,6 +116,12 @@ class RunningRelay:
             answer = client.sign_in(login, password)
             assert answer.startswith(b"235"), answer
             yield client
+
+    def states(self, query: str) -> dict[str, str]:
+        """Give the state of every delivery that `relay trace QUERY` shows, by its target as shown."""
+        shown = self.service.run("trace", query, "--json")
+        items = json.loads(shown.stdout)["items"] if shown.returncode == 0 else []
+        return {each["target"]: each["state"] for item in items for each in item["deliveries"]}
 
     def mail_for(self, recipient: str, limit: float = 30.0) -> Captured:
         """Wait for the message that has this recipient."""
