@@ -189,8 +189,8 @@ def test_reads_literals() -> None:
         ("ana@BÜCHER.example", "ana@bücher.example", True),
         ("ana@bu\u0308cher.example", "ana@bücher.example", True),
         ("jo\u0308rg@example.com", "jörg@example.com", True),
-        ("ana@example.com", "аna@example.com", False),  # Cyrillic а
-        ("ana@example.com", "ana@exаmple.com", False),
+        ("ana@example.com", "\u0430na@example.com", False),  # Cyrillic
+        ("ana@example.com", "ana@ex\u0430mple.com", False),
         ("a@[IPv6:2001:db8::1]", "a@[ipv6:2001:DB8:0::1]", True),
         ("a@[192.0.2.1]", "a@[192.0.2.2]", False),
         ("ana+x@example.com", "ana@example.com", False),

@@ -25,10 +25,12 @@ from relay.message import (
 
 
 def names(header: Header) -> list[str]:
+    """Give the names of the fields that were found."""
     return [field.name for field in header.fields]
 
 
 def without(wire: bytes, ranges: tuple[tuple[int, int], ...]) -> bytes:
+    """Give the content less these ranges."""
     kept, at = b"", 0
     for start, end in ranges:
         kept, at = kept + wire[at:start], end
@@ -167,6 +169,7 @@ def test_subject_missing() -> None:
 
 
 def from_of(wire: bytes, name: str = "from") -> tuple[int, list[str], str]:
+    """Give how many fields there are, their addresses, and the problem."""
     found = from_mailboxes(read_header(wire), name)
     return found.fields, [str(one) for one in found.addresses], found.problem
 
