@@ -1,0 +1,382 @@
+"""`relay queue`: list what waits, and retry, hold, release or cancel it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relay.cli.common import (
+    EXIT_USAGE,
+    ConfigOption,
+    JsonOption,
+    caller,
+    fail,
+    load_configuration,
+    wake_service,
+    with_store,
+)
+from relay.cli.show import LimitOption, ago, delivery_json, print_json, print_table, read_since
+from relay.cli.story import show_stories, stories
+from relay.clock import SystemClock
+from relay.config.loader import Configuration
+from relay.errors import RelayError
+from relay.ids import QUEUE_ID_LENGTH, DeliveryId, QueueId, number_of, queue_id_of
+from relay.maillog.events import DeliveryChanged, MessageClosed
+from relay.maillog.store import MailLog
+from relay.queue.model import State
+from relay.queue.operations import SLICE
+from relay.queue.selection import ListedDelivery, Selection
+from relay.queue.store import QueueStore
+from relay.storage.database import Transaction
+from relay.storage.spool import SPOOL_NAME, Spool
+from relay.storage.sqlite import SqliteDatabase
+
+Verb = Callable[[QueueStore, Transaction, Selection, int], list[ListedDelivery]]
+
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="Queue ids, or numbers of deliveries.")
+]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="GLOB", help="Whose sender fits, such as *@example.com.")
+]
+To = Annotated[str | None, typer.Option("--to", metavar="GLOB", help="Whose target fits.")]
+Older = Annotated[
+    str | None, typer.Option("--older", metavar="SPAN", help="Accepted longer ago than, such as 2h.")
+]
+States = Annotated[
+    list[State] | None, typer.Option("--state", help="In this state; can be given several times.")
+]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Whose last reply or reason has TEXT.")
+]
+All = Annotated[bool, typer.Option("--all", help="Everything that the command can apply to.")]
+Why = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why, for the mail log.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    group = typer.Typer(
+        no_args_is_help=True, help="What waits to be sent: list it, retry, hold, release, cancel it."
+    )
+    group.command("list")(list_command)
+    group.command("show")(show)
+    for command in (retry, hold, release, cancel):
+        group.command()(command)
+    app.add_typer(group, name="queue")
+
+
+def list_command(
+    context: typer.Context,
+    ids: Ids = None,
+    sender: From = None,
+    to: To = None,
+    older: Older = None,
+    state: States = None,
+    reason: Reason = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what is final.")] = False,
+    limit: LimitOption = 1000,
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List deliveries, oldest first: those that are not final, or those in the states asked for."""
+    configuration = load_configuration(context, config)
+    states = tuple(State) if everything and not state else tuple(state or ())
+    wanted = selections(ids or [], sender, to, older, states, reason)
+
+    async def read(database: SqliteDatabase) -> tuple[list[ListedDelivery], int]:
+        store = QueueStore()
+        found: list[ListedDelivery] = []
+        total = 0
+        for selection in wanted:
+            total += await database.read(partial(store.count, selection=selection))
+            left = limit - len(found)
+            if left > 0:
+                found += await database.read(partial(store.list, selection=selection, limit=left))
+        return found, total
+
+    found, total = with_store(configuration, read)
+    if ids and not found:
+        fail(_nothing(ids))
+    if json:
+        print_json("relay.queue.list/1", [delivery_json(delivery) for delivery in found])
+        return
+    print_deliveries(found)
+    if total > len(found):
+        typer.echo(f"{len(found)} of {total} shown; -n {total} shows all", err=True)
+
+
+def show(
+    context: typer.Context,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Queue ids, or numbers of deliveries.")],
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show messages whole: what was decided, each delivery, and all that happened."""
+    configuration = load_configuration(context, config)
+    wanted = selections(ids, None, None, None, tuple(State), None)
+
+    async def messages(database: SqliteDatabase) -> list[QueueId]:
+        store = QueueStore()
+        found: list[QueueId] = []
+        for selection in wanted:
+            listed = await database.read(partial(store.list, selection=selection, limit=SLICE))
+            found += [delivery.message for delivery in listed]
+        return list(dict.fromkeys(found))
+
+    queue_ids = with_store(configuration, messages)
+    if not queue_ids:
+        fail(_nothing(ids))
+    shown = with_store(configuration, lambda database: stories(database, queue_ids, 1))
+    show_stories(shown, "relay.queue.show/1" if json else None)
+
+
+def retry(
+    context: typer.Context,
+    ids: Ids = None,
+    sender: From = None,
+    to: To = None,
+    older: Older = None,
+    state: States = None,
+    reason: Reason = None,
+    everything: All = False,
+    because: Why = "",
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make deferred deliveries due now. What is held stays held: see `relay queue release`."""
+    act = Act("retried", lambda store, tx, one, now: store.retry(tx, one, now), because)
+    _change(context, config, json, act, Choice(ids, sender, to, older, state, reason, everything))
+
+
+def hold(
+    context: typer.Context,
+    ids: Ids = None,
+    sender: From = None,
+    to: To = None,
+    older: Older = None,
+    state: States = None,
+    reason: Reason = None,
+    everything: All = False,
+    because: Why = "",
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Keep deliveries from being attempted until they are released; what is being attempted just now goes on."""
+    why = because or f"held by {caller()}"
+    act = Act("held", lambda store, tx, one, now: store.hold(tx, one, why), because)
+    _change(context, config, json, act, Choice(ids, sender, to, older, state, reason, everything))
+
+
+def release(
+    context: typer.Context,
+    ids: Ids = None,
+    sender: From = None,
+    to: To = None,
+    older: Older = None,
+    state: States = None,
+    reason: Reason = None,
+    everything: All = False,
+    because: Why = "",
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make held deliveries due now."""
+    act = Act("released", lambda store, tx, one, now: store.release(tx, one, now), because)
+    _change(context, config, json, act, Choice(ids, sender, to, older, state, reason, everything))
+
+
+def cancel(
+    context: typer.Context,
+    ids: Ids = None,
+    sender: From = None,
+    to: To = None,
+    older: Older = None,
+    state: States = None,
+    reason: Reason = None,
+    everything: All = False,
+    because: Why = "",
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Give deliveries up for good, without a report to the sender; what is being attempted just now goes on."""
+    why = because or f"cancelled by {caller()}"
+    act = Act("cancelled", lambda store, tx, one, now: store.cancel(tx, one, why), because)
+    _change(context, config, json, act, Choice(ids, sender, to, older, state, reason, everything))
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a command does to deliveries."""
+
+    verb: str
+    do: Verb
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was said on the command line about which deliveries are meant."""
+
+    ids: list[str] | None
+    sender: str | None
+    to: str | None
+    older: str | None
+    states: list[State] | None
+    reason: str | None
+    everything: bool
+
+    @property
+    def nothing_said(self) -> bool:
+        """Whether neither ids nor a selector nor --all was given."""
+        said = (self.ids, self.sender, self.to, self.older, self.states, self.reason)
+        return not (self.everything or any(said))
+
+    def selections(self) -> list[Selection]:
+        """Give the selections for the store."""
+        return selections(
+            self.ids or [], self.sender, self.to, self.older, tuple(self.states or ()), self.reason
+        )
+
+
+def selections(
+    ids: Sequence[str],
+    sender: str | None,
+    to: str | None,
+    older: str | None,
+    states: tuple[State, ...],
+    reason: str | None,
+) -> list[Selection]:
+    """Turn what was said into selections: one for each queue id, one for all numbers of deliveries."""
+    before = None if older is None else read_since(older, SystemClock().now())
+    whole = Selection(sender=sender, recipient=to, older_than=before, states=states, reason=reason)
+    if not ids:
+        return [whole]
+    numbers = tuple(DeliveryId(int(one)) for one in ids if _is_number(one))
+    found = [replace(whole, ids=numbers)] if numbers else []
+    for one in ids:
+        if not _is_number(one):
+            try:
+                found.append(replace(whole, message=queue_id_of(number_of(one))))
+            except RelayError as error:
+                fail(str(error))
+    return found
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < QUEUE_ID_LENGTH
+
+
+def _change(context: typer.Context, config: Path | None, json: bool, act: Act, choice: Choice) -> None:
+    """Carry out a verb slice by slice, each with its events in one transaction, then wake the service."""
+    if choice.nothing_said:
+        fail("name queue ids or deliveries, a selector such as --to, or --all", EXIT_USAGE)
+    configuration = load_configuration(context, config)
+    wanted = choice.selections()
+
+    async def write(database: SqliteDatabase) -> list[ListedDelivery]:
+        store = _store(configuration)
+        changed: list[ListedDelivery] = []
+        for selection in wanted:
+            while True:
+                some = await database.write(partial(_unit, store=store, selection=selection, act=act))
+                changed += some
+                if len(some) < SLICE:
+                    break
+        return changed
+
+    async def known(database: SqliteDatabase) -> int:
+        store = QueueStore()
+        count = 0
+        for selection in wanted:
+            anywhere = Selection(ids=selection.ids, message=selection.message, states=tuple(State))
+            count += await database.read(partial(store.count, selection=anywhere))
+        return count
+
+    changed = with_store(configuration, write)
+    if choice.ids and not changed and not with_store(configuration, known):
+        fail(_nothing(choice.ids))
+    if changed:
+        wake_service(configuration)
+    if json:
+        print_json(f"relay.queue.{context.info_name}/1", [delivery_json(delivery) for delivery in changed])
+        return
+    print_deliveries(changed)
+    typer.echo(f"{len(changed)} {'delivery' if len(changed) == 1 else 'deliveries'} {act.verb}", err=True)
+    if choice.ids and not changed:
+        fail("none of them is in a state that allows it; `relay queue show` tells")
+
+
+def _store(configuration: Configuration) -> QueueStore:
+    keeps = configuration.settings.retention.content != "until_done"
+    return QueueStore(Spool(configuration.state_dir / SPOOL_NAME), keep_content=keeps)
+
+
+def _unit(tx: Transaction, store: QueueStore, selection: Selection, act: Act) -> list[ListedDelivery]:
+    now = SystemClock().now()
+    changed = act.do(store, tx, selection, now)
+    by_message: dict[QueueId, list[str]] = {}
+    for delivery in changed:
+        by_message.setdefault(delivery.message, []).append(delivery.target)
+    events = [
+        DeliveryChanged(
+            at=now, message=message, verb=act.verb, targets=tuple(targets), by=caller(), reason=act.reason
+        )
+        for message, targets in by_message.items()
+    ]
+    log = MailLog()
+    log.append(tx, events)
+    if act.verb == "cancelled":
+        log.append(tx, [end for message in by_message if (end := _closed(store, tx, message, now))])
+    return changed
+
+
+def _closed(store: QueueStore, tx: Transaction, message: QueueId, now: int) -> MessageClosed | None:
+    closing = store.closing(tx, message)
+    if closing is None:
+        return None
+    return MessageClosed(
+        at=now,
+        message=message,
+        login=closing.login,
+        sent=closing.sent,
+        failed=closing.failed,
+        logged=closing.logged,
+        seconds=(now - closing.accepted_at) / 1_000_000,
+    )
+
+
+def _nothing(ids: Sequence[str]) -> str:
+    return f"no such delivery or message: {', '.join(ids)}"
+
+
+def print_deliveries(deliveries: Sequence[ListedDelivery]) -> None:
+    """Print deliveries as a table for people."""
+    now = SystemClock().now()
+    print_table(
+        ("ID", "MESSAGE", "ROLE", "STATE", "TRIES", "AGE", "NEXT", "FROM", "TO", "REASON"),
+        [
+            (
+                delivery.id,
+                delivery.message,
+                delivery.role,
+                delivery.state,
+                delivery.attempts,
+                ago(delivery.accepted_at, now),
+                _next(delivery, now),
+                delivery.sender or "<>",
+                delivery.target or "-",
+                delivery.reason,
+            )
+            for delivery in deliveries
+        ],
+    )
+
+
+def _next(delivery: ListedDelivery, now: int) -> str:
+    due = delivery.next_attempt_at
+    if due is None:
+        return "-"
+    return "now" if due <= now else f"in {ago(due, now)}"
