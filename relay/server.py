@@ -108,12 +108,13 @@ class Service:
         self.courier = self._courier()
         self.runner = Runner(
             database,
-            QueueStore(self.spool),
+            QueueStore(self.spool, keep_content=settings.retention.content != "until_done"),
             self.mail_log,
             self.spool,
             [self.courier],
             rules_of(settings, configuration.hostname),
             self.clock,
+            meter=self.meter,
         )
         self.submission = Submission(self._submission_parts())
         self.free_octets = 0

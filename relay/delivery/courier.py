@@ -71,6 +71,10 @@ class SmtpCourier:
         """Group deliveries of one message that share a route and a transaction."""
         return self._routing.split(message, deliveries)
 
+    def route(self, message: QueuedMessage, deliveries: Sequence[Delivery]) -> str:
+        """Name the route of deliveries that share one."""
+        return self._routing.route(message, deliveries[0].target)
+
     async def attempt(self, batches: Sequence[Batch]) -> Mapping[DeliveryId, Outcome]:
         """Attempt every batch; give an outcome for every delivery. Never raises but CancelledError."""
         if len(batches) == 1:

@@ -89,12 +89,22 @@ class Attempts:
         self, courier: Courier, claimed: ClaimedMessage, group: Sequence[Delivery]
     ) -> None:
         try:
+            route = self._route(courier, claimed, group)
+            began = self._settler.clock.monotonic()
             reader, outcomes = await self._outcomes(courier, claimed, group)
-            await self._settler.settle(claimed.message, group, outcomes, reader)
+            self._settler.meter.attempt_took(route, self._settler.clock.monotonic() - began)
+            await self._settler.settle(claimed.message, group, outcomes, reader, route)
         finally:
             self._budget.end(group[0].transport, len(group))
             if self._budget.short:
                 self._room_made()
+
+    def _route(self, courier: Courier, claimed: ClaimedMessage, group: Sequence[Delivery]) -> str:
+        try:
+            return courier.route(claimed.message, group)
+        except Exception as exc:  # noqa: BLE001 - a name for metrics must not cost mail
+            self._fault(f"the {courier.transport} courier cannot name a route", exc)
+            return "unknown"
 
     async def _outcomes(
         self, courier: Courier, claimed: ClaimedMessage, group: Sequence[Delivery]

@@ -21,6 +21,10 @@ class Courier(Protocol):
         """Group the deliveries of a message that share a hop and a transaction. Pure; each is in exactly one group."""
         ...
 
+    def route(self, message: QueuedMessage, deliveries: Sequence[Delivery]) -> str:
+        """Name the way that a group goes, as the settings call it; for metrics. Pure."""
+        ...
+
     async def attempt(self, batches: Sequence[Batch]) -> Mapping[DeliveryId, Outcome]:
         """Attempt the batches and answer for every delivery in them. Raises nothing but CancelledError."""
         ...

@@ -22,8 +22,8 @@ from relay.queue.budget import Budget
 from relay.queue.courier import Courier
 from relay.queue.housekeeping import Housekeeping
 from relay.queue.intake import Intake
+from relay.queue.meter import NoMeter, QueueMeter
 from relay.queue.model import Lease, NewMessage
-from relay.queue.notices import ReportQuota
 from relay.queue.retry import SECOND
 from relay.queue.rules import RunnerRules
 from relay.queue.settler import Settler
@@ -54,6 +54,8 @@ class Runner:
         couriers: Sequence[Courier],
         rules: RunnerRules,
         clock: Clock,
+        *,
+        meter: QueueMeter | None = None,
     ) -> None:
         self._database, self._store, self._rules, self._clock = database, store, rules, clock
         self._transports = tuple(courier.transport for courier in couriers)
@@ -65,7 +67,7 @@ class Runner:
         self._cleared_at: float | None = None
         self._budget = Budget()
         self._settler = Settler(
-            database, store, mail_log, clock, self.next_number, self.wake, rules, ReportQuota()
+            database, store, mail_log, clock, self.next_number, self.wake, rules, meter or NoMeter()
         )
         by_transport = {courier.transport: courier for courier in couriers}
         self._attempts = Attempts(by_transport, spool, self._settler, self._budget, self.wake)

@@ -18,6 +18,7 @@ from relay.maillog.events import Event
 from relay.maillog.store import MailLog
 from relay.outcome import Outcome
 from relay.queue.content import read_original
+from relay.queue.meter import QueueMeter, measure
 from relay.queue.model import ContentReader, Delivery, QueuedMessage
 from relay.queue.notices import Notice, ReportQuota, notice_of, report_of, untold
 from relay.queue.report import Original
@@ -54,7 +55,8 @@ class Settler:
     report_queued: Callable[[], None]
     """Told when a report of the relay itself is due."""
     rules: RunnerRules
-    quota: ReportQuota
+    meter: QueueMeter
+    quota: ReportQuota = field(default_factory=ReportQuota)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Once set, a settlement that cannot be stored is let go of."""
 
@@ -64,6 +66,7 @@ class Settler:
         deliveries: Sequence[Delivery],
         outcomes: Mapping[DeliveryId, Outcome],
         content: ContentReader | None,
+        route: str,
     ) -> None:
         """Store what the attempt came to. Deliveries that are no longer ours are left alone."""
         ours = deliveries
@@ -76,11 +79,12 @@ class Settler:
                 notices, more = await self._notices(message, settlement, content, now)
                 events = [*events, *more]
             try:
-                await self._store(message, settlement, events, notices, now)
+                stored = await self._store(message, settlement, events, notices, now)
             except _StaleClaim as stale:
                 logger.warning("%s: deliveries were claimed anew while they were attempted", message.id)
                 ours = [one for one in ours if one.id in stale.ours]
                 continue
+            measure(self.meter, route, stored)
             if notices:
                 self.report_queued()
             return
@@ -92,14 +96,18 @@ class Settler:
         events: Sequence[Event],
         notices: Sequence[Notice],
         now: int,
-    ) -> None:
-        def unit(tx: Transaction) -> None:
+    ) -> Sequence[Event]:
+        """Store it, however long that takes; give the events stored, none when it is let go of."""
+
+        def unit(tx: Transaction) -> Sequence[Event]:
             settled, closing = self.store.settle(tx, message.id, settlement.changes)
             if len(settled) != len(settlement.changes):
                 raise _StaleClaim(frozenset(settled))
             for notice in notices:
                 self.store.accept(tx, notice.message, notice.plan, lease=None)
-            self.mail_log.append(tx, [*events, closed(message.id, closing, now)] if closing else events)
+            whole = [*events, closed(message.id, closing, now)] if closing else events
+            self.mail_log.append(tx, whole)
+            return whole
 
         pause = _FIRST_PAUSE
         while True:
@@ -110,7 +118,7 @@ class Settler:
             except Exception as exc:  # noqa: BLE001 - whatever it is, the outcome must not be lost
                 _complain(message, exc, first=pause == _FIRST_PAUSE)
             if self.stopping.is_set():
-                return None
+                return ()
             await _pause(self.stopping, pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -446,3 +446,42 @@ async def test_every_accepted_message_costs_one_task(house):
     await caller
     await until(lambda: house.courier.under_way == 1)
     assert len(asyncio.all_tasks() - before) == 1
+
+
+async def test_attempts_are_counted(tmp_path):
+    """The meter hears of each attempt by its route, of the log copy, and of the closing."""
+    counted = Counted()
+    async with queue_house(tmp_path) as house:
+        runner = house.another_runner(meter=counted)
+        message = new_message(number=house.runner.next_number())
+        await runner.accept(message, [to_recipient(), log_copy()], [])
+        await until(lambda: len(counted.told) == 4)
+        await runner.stop(1)
+    assert counted.told == ["took main", "main sent 1", "bcc sent", "closed"]
+
+
+class Counted:
+    """A meter that notes what it hears."""
+
+    def __init__(self):
+        self.told = []
+
+    def attempted(self, route, outcome, count=1):
+        self.told.append(f"{route} {outcome} {count}")
+
+    def attempt_took(self, route, seconds):
+        self.told.append(f"took {route}")
+
+    def logged(self, target, outcome):
+        self.told.append(f"{target} {outcome}")
+
+    def closed(self, seconds):
+        self.told.append("closed")
+
+
+async def test_a_route_without_a_name_costs_no_mail(house, caplog):
+    """A courier that cannot name a route for metrics still delivers."""
+    house.courier.route = None
+    queue_id = await house.accept()
+    await house.wait_for(queue_id, "sent")
+    assert "cannot name a route" in caplog.text

@@ -13,6 +13,7 @@ from relay.ids import QueueId, queue_id_of
 from relay.maillog.events import Event
 from relay.maillog.store import LoggedEvent, MailLog
 from relay.policy.decision import PlannedDelivery
+from relay.queue.meter import QueueMeter
 from relay.queue.model import NewMessage, QueuedMessage, State, StoredContent
 from relay.queue.report import Reporter
 from relay.queue.retry import SECOND, RetryRule, RetryRules
@@ -76,9 +77,10 @@ class QueueHouse:
     runner: Runner
     running: asyncio.Task[None] | None = None
 
-    def another_runner(self, rules: RunnerRules = RULES) -> Runner:
+    def another_runner(self, meter: QueueMeter | None = None) -> Runner:
         """Give a second runner over the same store, as after a restart."""
-        return Runner(self.database, self.store, self.mail_log, self.spool, [self.courier], rules, self.clock)
+        parts = (self.database, self.store, self.mail_log, self.spool, [self.courier])
+        return Runner(*parts, RULES, self.clock, meter=meter)
 
     def start(self) -> None:
         """Set the runner to work."""
