@@ -15,7 +15,7 @@ from relay.delivery.happening import Answered, Happening, Kind, Stage, Trouble
 from relay.delivery.hop import Timeouts
 from relay.delivery.offer import Offer
 from relay.delivery.replies import ReplyReader
-from relay.delivery.streaming import send_chunks
+from relay.delivery.streaming import Unsendable, read_inline, send_chunks
 from relay.delivery.transaction import Transaction
 from relay.status import Reply
 
@@ -129,9 +129,13 @@ class Connection(asyncio.Protocol):
         if underway >= self._room_for:
             return None
         while (transaction := self._owner.next()) is not None:
-            if transaction.prepare(self.offer):
-                return transaction
-            transaction.finish()
+            try:
+                if transaction.prepare(self.offer):
+                    return transaction
+                transaction.finish()
+            except Exception:
+                logger.exception("%s: the commands cannot be written", transaction.message.id)
+                transaction.end(Trouble(Stage.MAIL, Kind.UNKNOWN))
         return None
 
     def _opening(self, transaction: Transaction) -> bytes:
@@ -294,15 +298,15 @@ class Connection(asyncio.Protocol):
 
     def _send_content(self, transaction: Transaction) -> None:
         """Send the content as it is: its wire form has CRLF line ends and stuffed dots already."""
-        content = transaction.content.inline()
+        try:
+            content = read_inline(transaction.content, transaction.message.id)
+        except Unsendable as exc:
+            self._unsendable(exc)
+            return
         if content is None:
             self._got_on()
             self._wrote = True
             self._streamer = asyncio.get_running_loop().create_task(self._stream(transaction))
-        elif content and not content.endswith(b"\r\n"):
-            self._end(
-                Trouble(Stage.CONTENT, Kind.LOCAL, "the content does not end with a line end"), by_hop=False
-            )
         else:
             self._write(content + self._final_dot())
 
@@ -319,23 +323,20 @@ class Connection(asyncio.Protocol):
     async def _stream(self, transaction: Transaction) -> None:
         """Send content that is not in memory. Ends by cancellation when the connection does."""
         try:
-            whole = await send_chunks(transaction.content, self._transport, self._may_write, self._got_on)
-        except Exception:
-            logger.exception("%s: the content cannot be read", transaction.message.id)
+            content, name = transaction.content, transaction.message.id
+            await send_chunks(content, name, self._transport, self._may_write, self._got_on)
+        except Unsendable as exc:
             self._streamer = None
-            self._unsendable("the content cannot be read")
-            return
-        self._streamer = None
-        if whole:
-            self._write(self._final_dot())
+            self._unsendable(exc)
         else:
-            self._unsendable("the content does not end with a line end")
+            self._streamer = None
+            self._write(self._final_dot())
 
     def _got_on(self) -> None:
         self._deadline.within(self._timeouts.block)
 
-    def _unsendable(self, why: str) -> None:
-        self._end(Trouble(Stage.CONTENT, Kind.LOCAL, why), by_hop=False)
+    def _unsendable(self, why: Unsendable) -> None:
+        self._end(Trouble(Stage.CONTENT, Kind.LOCAL, str(why)), by_hop=False)
 
     def pause_writing(self) -> None:
         """Hear that the hop does not take what was written as fast as it comes."""

@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from relay.clock import Clock
-from relay.delivery.classify import describe, needs_somebody
+from relay.delivery.classify import describe, is_of_the_hop, needs_somebody
 from relay.delivery.client import Opened
 from relay.delivery.connection import Connection
-from relay.delivery.happening import Happening, Kind, Stage, Trouble
+from relay.delivery.happening import Answered, Happening, Kind, Stage, Trouble
 from relay.delivery.hop import Hop
 from relay.delivery.transaction import Report, Transaction
+from relay.status import Reply
 
 logger = logging.getLogger(__name__)
 
@@ -221,6 +222,9 @@ class Pool:
 
     def _note_failure(self, happening: Happening) -> None:
         """Leave the hop alone for a while: 5 s at first, up to 30 s, a quarter more or less."""
+        if isinstance(happening, Answered) and not is_of_the_hop(happening):
+            # The words may quote an address, a log copy's even; this is shown for the hop, not for a message.
+            happening = Answered(happening.stage, Reply(happening.reply.code, happening.reply.status, ""))
         pause = min(SHORTEST_PAUSE * 2.0 ** min(self._failures, 8), LONGEST_PAUSE)
         self._failures += 1
         self._trouble = happening

@@ -165,6 +165,7 @@ class ScriptedHop:
         session = HopSession(tls=self.implicit)
         self.sessions.append(session)
         self._writers.add(writer)
+        self.notice()
         try:
             await _Dialogue(self, session, reader, writer).run()
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError, EOFError):
