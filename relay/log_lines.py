@@ -120,7 +120,7 @@ class JsonLines:
 
     def __init__(self, discretion: Discretion) -> None:
         self._discretion = discretion
-        self._encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+        self._json = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
     def event(self, event: LoggedEvent) -> str:
         """Write an event: what ECS names by its name, the rest as relay.*."""
@@ -150,6 +150,10 @@ class JsonLines:
             if value is not None:
                 line[_ECS.get(field) or f"relay.{field}"] = value
         return self._encode(line)
+
+    def _encode(self, line: dict[str, object]) -> str:
+        # DEL is the one control character that json takes for printable.
+        return self._json(line).replace("\x7f", "\\u007f")
 
     def record(self, record: logging.LogRecord) -> str:
         """Write a record; an exception keeps its traceback in error.stack_trace."""

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import typer
 
 from relay.address import Address, comparable_any_case, is_qualified, parse_mailbox
-from relay.cli.common import ConfigOption, JsonOption, load_configuration, print_json
+from relay.cli.common import ConfigOption, JsonOption, load_configuration
 from relay.cli.hash_password import read_password
 from relay.cli.user_access import STORE, directory, own, refuse_taken, require_own, snapshot, write
-from relay.cli.user_output import client_setup, print_reps, print_setup, rep_item
+from relay.cli.user_output import client_setup, print_object, print_reps, print_setup, rep_item
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
 from relay.config.model import Mode
@@ -103,7 +103,7 @@ def add(
     _warn_of_missing_bcc(configuration, login, entered)
     if as_json:
         shown = {"schema": "relay.user.add/1", "login": login, "token": secret, "setup": setup}
-        print_json(shown)
+        print_object(shown)
         return
     print(f"Entered {login}.")
     if secret is not None:
@@ -124,7 +124,7 @@ def list_reps(
     reps = directory(configuration).reps()
     if as_json:
         items = [rep_item(rep, reveal=reveal) for rep in reps]
-        print_json({"schema": "relay.user.list/1", "items": items})
+        print_object({"schema": "relay.user.list/1", "items": items})
     else:
         print_reps(reps, reveal=reveal, default_mode=configuration.settings.logging.mode)
 
@@ -204,7 +204,7 @@ def token(
         write(configuration, lambda tx: STORE.add_token(tx, login, made, SystemClock().now()))
     if as_json:
         shown = {"login": rep.login, "name": name, "token": secret, "sha256": made.sha256, "stored": in_store}
-        print_json({"schema": "relay.user.token/1", **shown})
+        print_object({"schema": "relay.user.token/1", **shown})
         return
     print(f"App password {name!r} of {rep.login}, shown this once:\n\n  {secret}\n")
     if not in_store:
@@ -297,7 +297,7 @@ def _warn_of_missing_bcc(configuration: Configuration, login: str, entered: RepC
 
 def _show_changed(rep: Rep, as_json: bool) -> None:
     if as_json:
-        print_json({"schema": "relay.user/1", **rep_item(rep, reveal=False)})
+        print_object({"schema": "relay.user/1", **rep_item(rep, reveal=False)})
         return
     addresses = ", ".join(str(address) for address in rep.addresses)
     print(f"{rep.login}{' (disabled)' if rep.disabled else ''}: {addresses}")
@@ -305,7 +305,7 @@ def _show_changed(rep: Rep, as_json: bool) -> None:
 
 def _show_removed(rep: Rep, name: str, as_json: bool) -> None:
     if as_json:
-        print_json({"schema": "relay.user.token/1", "login": rep.login, "name": name, "removed": True})
+        print_object({"schema": "relay.user.token/1", "login": rep.login, "name": name, "removed": True})
     else:
         print(f"The app password {name!r} of {rep.login} works no more.")
 

@@ -5,16 +5,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from relay.address import Address
+from relay.cli.common import EXIT_TRY_AGAIN, open_store, wake_service
 from relay.config.loader import Configuration
 from relay.directory.model import Directory, Rep
 from relay.directory.store import ORIGIN, DirectoryStore, reps_of_settings
 from relay.errors import CommandError, ConfigError, Problem
 from relay.storage.database import Transaction
-from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
-from relay.web.admin import wake
 
 T = TypeVar("T")
-_NOT_THERE_YET = 75
 STORE = DirectoryStore()
 
 
@@ -56,7 +54,7 @@ def directory(configuration: Configuration) -> Directory:
     try:
         return asyncio.run(_read(configuration))
     except CommandError as exc:
-        if exc.exit_code != _NOT_THERE_YET:
+        if exc.exit_code != EXIT_TRY_AGAIN:
             raise
     problems: list[Problem] = []
     reps = reps_of_settings(configuration.settings, configuration.place, problems)
@@ -66,23 +64,17 @@ def directory(configuration: Configuration) -> Directory:
 
 
 async def _read(configuration: Configuration) -> Directory:
-    database = await SqliteDatabase.open(configuration.state_dir / DATABASE_NAME, create=False)
-    try:
+    async with open_store(configuration) as database:
         return await database.read(lambda tx: snapshot(tx, configuration))
-    finally:
-        await database.close()
 
 
 def write(configuration: Configuration, unit: Callable[[Transaction], T]) -> T:
     """Carry a change out, and tell a running service of it; when none runs, the next one will see it."""
 
     async def run() -> T:
-        database = await SqliteDatabase.open(configuration.state_dir / DATABASE_NAME, create=False)
-        try:
+        async with open_store(configuration) as database:
             return await database.write(unit)
-        finally:
-            await database.close()
 
     result = asyncio.run(run())
-    wake(configuration.state_dir)
+    wake_service(configuration)
     return result

@@ -1,12 +1,19 @@
 """How `relay user` shows reps, app passwords and the set-up of a mail client."""
 
+import json
 from collections.abc import Mapping, Sequence
 
+from relay.cli.show import print_table
 from relay.config.loader import Configuration
 from relay.config.model import ListenerSettings, Mode
 from relay.directory.model import Rep
 
 _SECURITY = {"starttls": "STARTTLS", "implicit": "SSL/TLS", "none": "none"}
+
+
+def print_object(shown: Mapping[str, object]) -> None:
+    """Print one JSON object; all but ASCII is escaped, since names are somebody else's words."""
+    print(json.dumps(shown, indent=2))
 
 
 def rep_item(rep: Rep, *, reveal: bool) -> dict[str, object]:
@@ -32,32 +39,29 @@ def rep_item(rep: Rep, *, reveal: bool) -> dict[str, object]:
 
 def print_reps(reps: Sequence[Rep], *, reveal: bool, default_mode: Mode) -> None:
     """Print a table of reps."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    print_table(
+        ("LOGIN", "MODE", "SIGNS IN WITH", "EMAIL TO SALESFORCE", "ORIGIN", "ADDRESSES"),
+        [_row(rep, reveal=reveal, default_mode=default_mode) for rep in reps],
+    )
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("login", "addresses", "mode", "Email to Salesforce", "signs in with", "origin"):
-        table.add_column(title, overflow="fold")
-    for rep in reps:
-        bcc = rep.email_to_salesforce
-        table.add_row(
-            Text(rep.login + (" (disabled)" if rep.disabled else "")),
-            Text("\n".join(str(address) for address in rep.addresses)),
-            Text(rep.mode or f"{default_mode} (default)"),
-            Text("-" if bcc is None else bcc.reveal() if reveal else str(bcc)),
-            Text(_signs_in_with(rep)),
-            Text(rep.origin),
-        )
-    Console(highlight=False, soft_wrap=False).print(table)
+
+def _row(rep: Rep, *, reveal: bool, default_mode: Mode) -> tuple[str, ...]:
+    bcc = rep.email_to_salesforce
+    return (
+        rep.login + (" (disabled)" if rep.disabled else ""),
+        rep.mode or f"{default_mode} (default)",
+        _signs_in_with(rep),
+        "-" if bcc is None else bcc.reveal() if reveal else str(bcc),
+        rep.origin,
+        ", ".join(str(address) for address in rep.addresses),
+    )
 
 
 def _signs_in_with(rep: Rep) -> str:
     parts = ["password"] if rep.password is not None else []
     if rep.tokens:
         parts.append(f"app passwords: {', '.join(token.name for token in rep.tokens)}")
-    return "\n".join(parts) or "nothing (gateway only)"
+    return "; ".join(parts) or "nothing (gateway only)"
 
 
 def client_setup(configuration: Configuration, login: str) -> list[dict[str, object]]:

@@ -3,7 +3,7 @@
 import json
 import logging
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.directory.model import MAXIMUM_LOGIN, login_key
@@ -87,6 +87,7 @@ def test_no_order_of_guesses_gets_more_than_the_limit(steps: list[tuple[int, int
 
 
 @given(st.text(), st.text())
+@example("\x7f", "\x9b\u2028\ud800")
 def test_a_record_is_one_line_whatever_it_says(text: str, argument: str) -> None:
     """Nothing in a message ends its line or fails to be printed, in either form."""
     record = logging.LogRecord(
