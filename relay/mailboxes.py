@@ -14,6 +14,7 @@ from relay.encoded_words import decode_words
 from relay.errors import AddressError
 
 _MAXIMUM_VALUE = 64 * 1024
+_ORDINARY_VALUE = 500
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+)
       | (?P<quoted>"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*")
@@ -56,7 +57,6 @@ class _Unreadable(Exception):
     """Thrown inside this module only: `str()` is the problem."""
 
 
-@lru_cache(maxsize=4096)
 def read_mailbox_list(value: bytes) -> MailboxList:
     """Read an unfolded field value: mailboxes with or without display names, separated by commas.
 
@@ -65,8 +65,12 @@ def read_mailbox_list(value: bytes) -> MailboxList:
     source routes, empty entries, white space or comments inside an address, and encoded words that hide an
     address are problems. Never raises.
     """
-    if len(value) > _MAXIMUM_VALUE:
-        return MailboxList((), UNREADABLE)
+    if len(value) <= _ORDINARY_VALUE:
+        return _read_again(value)
+    return _read(value) if len(value) <= _MAXIMUM_VALUE else MailboxList((), UNREADABLE)
+
+
+def _read(value: bytes) -> MailboxList:
     text = value.decode("utf-8", "surrogateescape")
     addresses: list[Address] = []
     try:
@@ -75,6 +79,10 @@ def read_mailbox_list(value: bytes) -> MailboxList:
     except _Unreadable as problem:
         return MailboxList(tuple(addresses), str(problem))
     return MailboxList(tuple(addresses))
+
+
+# A client writes the same From into each of its mails.
+_read_again = lru_cache(maxsize=4096)(_read)
 
 
 def _tokens(text: str) -> Iterator[_Token]:

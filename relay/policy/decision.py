@@ -12,7 +12,7 @@ from relay import status
 from relay.address import Address, comparable, comparable_any_case
 from relay.config.model import Mode
 from relay.delivery_kind import Role, Transport
-from relay.directory.model import Rep
+from relay.directory.model import Rep, mask_address
 from relay.envelope import Envelope, Recipient
 from relay.message import Header, bcc_ranges, from_mailboxes, received_count, received_tokens, signed_fields
 from relay.policy.acceptable import SenderFault, envelope_fault, sender_fault
@@ -24,7 +24,6 @@ NOT_A_REP = Exclusion("the sender is not a rep", "users")
 GIVEN = "the sender gave the log copy's address as a recipient"
 CAME_ROUND = "the mail came round: this relay has had it before"
 _CAME_ROUND = Exclusion(CAME_ROUND, "loop protection")
-_OFF = "logging is off"
 _NULL_PATH = Exclusion("automated mail: its reverse-path is null", "new mail only")
 
 
@@ -88,6 +87,16 @@ def rep_of(envelope: Envelope, header: Header, by_address: Callable[[Address], R
     return by_address(authors.addresses[0]) if authors.addresses and not authors.problem else None
 
 
+def shown_recipients(recipients: Sequence[Recipient], rules: Rules) -> tuple[str, ...]:
+    """Give the forward-paths as events and pages may show them: every rep's log copy address is masked."""
+    return tuple(
+        mask_address(str(one.address))
+        if comparable_any_case(one.address) in rules.log_copies
+        else str(one.address)
+        for one in recipients
+    )
+
+
 def bcc_policy(
     header: Header, setting: Literal["refuse", "keep"], rule: str = "limits.signed_bcc"
 ) -> tuple[tuple[int, int], ...] | Refuse:
@@ -125,7 +134,7 @@ def decide(
     targets = _targets(envelope.recipients, rules, mine, came_round=came_round)
     if mine is None:
         return _accept(targets, Mode.OFF, NOT_A_REP, _skipped(Role.LOG_COPY, NOT_A_REP))
-    return _log(envelope, header, mine, targets, _reason_before(fault, mine, rules, came_round=came_round))
+    return _log(envelope, header, mine, targets, _reason_before(fault, rules, came_round=came_round))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +176,11 @@ def _skipped(role: Role, why: Exclusion) -> PlannedDelivery:
     return PlannedDelivery(role, transport, "", skipped=why.reason, rule=why.rule)
 
 
-def _reason_before(
-    fault: SenderFault | None, mine: RepRules, rules: Rules, *, came_round: bool
-) -> Exclusion | None:
+def _reason_before(fault: SenderFault | None, rules: Rules, *, came_round: bool) -> Exclusion | None:
     """Give what rules logging out before anybody's exclusions are asked."""
     if fault:
         return Exclusion(f"sender not acceptable: {fault.reason}", rules.sender_rule)
-    if came_round:
-        return _CAME_ROUND
-    return Exclusion(_OFF, mine.mode_rule) if mine.mode is Mode.OFF else None
+    return _CAME_ROUND if came_round else None
 
 
 def _log(
@@ -188,7 +193,8 @@ def _log(
         # The mail must not stand in the CRM twice: the copy that the rep asked for is the record.
         record = _skipped(Role.RECORD, why) if mine.mode is Mode.API else None
         return _accept(targets, mine.mode, why, record)
-    why = before or _exclusion(envelope, header, mine, targets) or _by_mode(mine)
+    excluded = None if before or mine.mode is Mode.OFF else _exclusion(envelope, header, mine, targets)
+    why = before or excluded or _by_mode(mine)
     if why.reason:
         return _accept(targets, mine.mode, why, _skipped(_role(mine.mode), why))
     return _accept(targets, mine.mode, why, _log_copy(mine.log_copy, why.rule))
@@ -223,7 +229,7 @@ def _by_mode(mine: RepRules) -> Exclusion:
         case Mode.OBSERVE:
             return Exclusion("observe only: it would have been logged", mine.mode_rule)
         case Mode.OFF:
-            return Exclusion(_OFF, mine.mode_rule)
+            return Exclusion("logging is off", mine.mode_rule)
         case never:
             assert_never(never)
 

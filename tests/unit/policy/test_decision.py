@@ -20,6 +20,7 @@ from relay.policy.decision import (
     check_sender,
     decide,
     rep_of,
+    shown_recipients,
 )
 from tests.support.builders import envelope, mailbox
 from tests.support.policy import LOG_COPY, header, rep, rules
@@ -275,6 +276,12 @@ class TestManualLogCopy:
         )
         assert isinstance(decision, Accept)
         assert logged(decision).role is Role.LOG_COPY
+
+    def test_it_is_shown_masked(self) -> None:
+        """Where forward-paths are shown, the log copy's address is not readable, whoever gave it."""
+        recipients = envelope(recipients=[OUT, LOG_COPY.upper()]).recipients
+        shown = shown_recipients(recipients, rules())
+        assert shown == (OUT, "EMAILTOSALESFORCE@A1…OM")
 
 
 class TestLoops:
