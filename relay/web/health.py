@@ -136,9 +136,13 @@ class HttpServer:
             listener = await _bind_address(where)
             bound = SocketAddress(where.host, listener.getsockname()[1])
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name=f"http {bound}")
-        self._serving.add_done_callback(_report_end)
-        async with asyncio.timeout(_START_LIMIT):
-            await self._server.up.wait()
+        self._serving.add_done_callback(self._ended)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_LIMIT):
+                await self._server.up.wait()
+        if not self._server.started:
+            await self.stop()
+            raise CommandError(f"the HTTP server on {bound} did not start", _TRY_AGAIN)
         return bound
 
     async def stop(self) -> None:
@@ -155,10 +159,10 @@ class HttpServer:
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 
-
-def _report_end(serving: "asyncio.Task[None]") -> None:
-    if not serving.cancelled() and serving.exception() is not None:
-        _log.error("%s ended", serving.get_name(), exc_info=serving.exception())
+    def _ended(self, serving: "asyncio.Task[None]") -> None:
+        self._server.up.set()  # who waits for the start need not wait for the limit
+        if not serving.cancelled() and serving.exception() is not None:
+            _log.error("%s ended", serving.get_name(), exc_info=serving.exception())
 
 
 async def _bind_address(address: SocketAddress) -> socket.socket:
