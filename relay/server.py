@@ -100,7 +100,9 @@ class Service:
         self.database = database
         self.directory_store = DirectoryStore()
         self.directory = directory
-        self.rules: Rules = compile_rules(settings, configuration.place, directory.reps())
+        self.rules: Rules = compile_rules(
+            settings, configuration.place, directory.reps(), hostname=configuration.hostname
+        )
         self.meter = Metrics()
         self.mail_log = MailLog()
         self.spool = Spool(configuration.state_dir / SPOOL_NAME)
@@ -243,7 +245,9 @@ class Service:
         directory = await self.database.read(
             lambda tx: store.snapshot(tx, configuration.settings, configuration.place)
         )
-        self.rules = compile_rules(configuration.settings, configuration.place, directory.reps())
+        self.rules = compile_rules(
+            configuration.settings, configuration.place, directory.reps(), hostname=configuration.hostname
+        )
         self.directory = directory
         logger.info("the reps were changed; there are %d now", len(directory.reps()))
 
