@@ -1,9 +1,13 @@
 """Delivery to hops that others have made: aiosmtpd, and Postfix's smtp-sink; on asyncio and on uvloop."""
 
 import asyncio
-import shutil
+import os
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from relay.delivery.courier import SmtpCourier
 from relay.outcome import Bounced, Sent
+from tests.conftest import program
 from tests.support.hop import ScriptedHop
 from tests.support.outgoing import CONTENT, COPY, Streamed, batch, courier, route, send
 
@@ -38,7 +43,7 @@ class _Capture:
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_aiosmtpd(streamed: bool) -> None:
-    """aiosmtpd gets envelope and content as they were, refuses whom it refuses, over one connection."""
+    """A hop made of aiosmtpd gets envelope and content as they were, refuses whom it refuses, over one connection."""
     capture = _Capture()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(capture, enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0)
@@ -54,16 +59,59 @@ async def test_aiosmtpd(streamed: bool) -> None:
     assert {envelope.content for envelope in capture.taken} == {CONTENT.replace(b"\r\n..", b"\r\n.")}
 
 
-@pytest.fixture
-def sink(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """Run Postfix's smtp-sink; give its socket, and the folder where it puts mail."""
-    program = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin")
-    assert program is not None
-    folder = tmp_path / "mail"
-    folder.mkdir(mode=0o777)
-    with subprocess.Popen([program, "-d", str(folder / "m"), "127.0.0.1:0", "10"]) as process:
-        yield folder, folder
-        process.terminate()
+@dataclass(frozen=True)
+class _Sink:
+    port: int
+    folder: Path
+
+    def contents(self) -> list[bytes]:
+        """Give what it wrote down of each message: its own header lines, then the content."""
+        return [path.read_bytes() for path in sorted(self.folder.iterdir())]
+
+
+@contextmanager
+def smtp_sink(folder: Path, *options: str) -> Iterator[_Sink]:
+    """Run Postfix's smtp-sink on a free port; it writes each message into the folder."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [program("smtp-sink"), *options, "-d", str(folder / "m")]
+    if os.geteuid() == 0:
+        command += ["-u", "root"]
+    with subprocess.Popen([*command, f"127.0.0.1:{port}", "100"]) as process:
+        try:
+            _wait_for(port)
+            yield _Sink(port, folder)
+        finally:
+            process.terminate()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.peer("postfix")
+@pytest.mark.parametrize("options", [(), ("-p",), ("-e",)], ids=["pipelining", "no pipelining", "HELO only"])
+async def test_smtp_sink(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Postfix's smtp-sink takes messages, small and large, with and without pipelining, as they are."""
+    reader = Streamed([CHUNK * 64] * 20)
+    with smtp_sink(tmp_path, *options) as sink:
+        sender = courier(route(sink.port, connections=2))
+        batches = [batch([f"b{n}@x.test"], first_id=n, content=reader if n == 3 else None) for n in range(20)]
+        for outcomes in await asyncio.gather(*(send(sender, one) for one in batches)):
+            assert isinstance(outcomes[0], Sent)
+        await sender.close()
+        contents = sink.contents()
+    assert len(contents) == 20
+    plain = CONTENT.replace(b"\r\n..", b"\r\n.").replace(b"\r\n", b"\n")
+    assert sum(plain in content for content in contents) == 19
+    assert sum(content.count(b"x" * 998 + b"\n") == 64 * 20 for content in contents) == 1
 
 
 def _scenario() -> Coroutine[object, object, None]:
@@ -71,7 +119,9 @@ def _scenario() -> Coroutine[object, object, None]:
         async with ScriptedHop() as hop:
             sender: SmtpCourier = courier(route(hop.port, connections=2))
             reader = Streamed([CHUNK * 64] * 50)
-            batches = [batch([f"b{n}@x.test"], first_id=n, content=reader if n == 3 else None) for n in range(20)]
+            batches = [
+                batch([f"b{n}@x.test"], first_id=n, content=reader if n == 3 else None) for n in range(20)
+            ]
             for outcomes in await asyncio.gather(*(send(sender, one) for one in batches)):
                 assert isinstance(outcomes[0], Sent)
             hop.drop_all()
