@@ -189,11 +189,14 @@ class Connection(SMTP):
         self._phase = Phase.CLOSING
         self._pending.clear()
         self.talk.reset()
-        if linger and self._wire.can_write_eof():
-            self._wire.write_eof()
-            self._wire.resume_reading()
-        else:
-            self._wire.close()
+        try:
+            if linger and self._wire.can_write_eof():
+                self._wire.write_eof()
+                self._wire.resume_reading()
+            else:
+                self._wire.close()
+        except OSError:  # the client has reset the connection, and nobody told us yet
+            self._wire.abort()
 
     def _waste(self, data: bytes) -> bytes:
         """Read what nobody wants any more, so that a client that is still sending gets to see why; bounded."""

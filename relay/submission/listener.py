@@ -67,7 +67,7 @@ class _Port:
 
 
 @dataclass(slots=True)
-class _Shared:
+class Shared:
     """What all listeners of one service share; it outlives a reload."""
 
     gate: ConnectionGate
@@ -83,7 +83,7 @@ class Submission:
         self._house = House()
         self._refusals = RefusalLog(parts.database, parts.mail_log, parts.clock)
         limits = parts.settings.limits
-        self._shared = _Shared(
+        self._shared = Shared(
             ConnectionGate(limits.connections.total, limits.connections.per_network),
             MessageRates(limits.messages_per_user),
             dict(parts.contexts),
@@ -181,7 +181,7 @@ class Submission:
 
 
 def door_of(
-    parts: SubmissionParts, shared: _Shared, refusals: RefusalLog, settings: ListenerSettings
+    parts: SubmissionParts, shared: Shared, refusals: RefusalLog, settings: ListenerSettings
 ) -> Door:
     """Make the door of one listener from the settings and the parts it leads to."""
     limits = parts.settings.limits

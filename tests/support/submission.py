@@ -138,6 +138,11 @@ class Front:
         """Give the port of a listener."""
         return self.ports[listener]
 
+    def sweep(self, after: float) -> None:
+        """Let so many seconds go by, then look at the connections as the service does every second."""
+        self.clock.advance(after)
+        self.submission.sweep()
+
 
 @lru_cache(maxsize=1)
 def authority() -> trustme.CA:
@@ -182,6 +187,7 @@ def reps() -> Directory:
 LISTENERS: tuple[Mapping[str, Any], ...] = (
     {"name": "submission", "tls": "starttls", "auth": "required"},
     {"name": "submissions", "tls": "implicit", "auth": "required"},
+    {"name": "clear", "tls": "none", "auth": "required"},
     {"name": "optional", "tls": "starttls", "auth": "optional"},
     {"name": "gateway", "tls": "none", "auth": "none", "trust": {"networks": ["127.0.0.0/8"]}},
     {
