@@ -13,10 +13,6 @@ class Budget:
         self.short = False
         """Something due was turned away for want of room: whoever frees some must say so."""
 
-    def active(self, transport: Transport) -> int:
-        """Give how many deliveries of a transport are under way."""
-        return self._active[transport]
-
     def left(self, transport: Transport, room: Room) -> int:
         """Give how many more deliveries of a transport may start."""
         return room.active - self._active[transport]

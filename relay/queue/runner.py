@@ -65,6 +65,7 @@ class Runner:
         self._running: asyncio.Event | None = None
         self._stopping = False
         self._cleared_at: float | None = None
+        self._clearing: asyncio.Task[None] | None = None
         self._budget = Budget()
         self._settler = Settler(
             database, store, mail_log, clock, self.next_number, self.wake, rules, meter or NoMeter()
@@ -125,6 +126,8 @@ class Runner:
         self._wake.set()
         if self._running is not None:
             await self._running.wait()
+        if self._clearing is not None:
+            self._clearing.cancel()
         await self._attempts.stop(grace)
         try:
             given_back = await self._database.write(lambda tx: self._store.give_back(tx, self._owner))
@@ -147,22 +150,22 @@ class Runner:
         now = self._clock.monotonic()
         if self._cleared_at is None or now - self._cleared_at >= _CLEAR_EVERY:
             self._cleared_at = now
-            self._attempts.own(self._housekeeping.run(self._rules))
+            self._clearing = self._attempts.own(self._housekeeping.run(self._rules))
 
     async def _claim(self, transport: Transport) -> float:
         """Start what is due of a transport, as far as there is room; give seconds until there may be more."""
         while not self._stopping:
-            now = self._clock.now()
-            # Reading is cheap and needs no writer: nothing is claimed before something is known to be due.
-            due = await self._database.read(lambda tx: self._store.next_due(tx, transport))
-            if due is None:
-                break
-            if due > now:
-                return (due - now) / SECOND
             limit = min(self._budget.left(transport, self._rules.room), self._rules.room.claim)
             if limit <= 0:
                 self._budget.short = True
                 break
+            # Reading is cheap and needs no writer: nothing is claimed before something is known to be due.
+            due = await self._database.read(lambda tx: self._store.next_due(tx, transport))
+            now = self._clock.now()
+            if due is None:
+                break
+            if due > now:
+                return (due - now) / SECOND
             if not await self._start(transport, now, limit):
                 break
         return self._rules.poll

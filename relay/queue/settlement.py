@@ -71,6 +71,8 @@ class _Ended:
     delivery: Delivery
     outcome: Outcome
     step: NextStep
+    state: State
+    next_attempt_at: int | None
     said: str
     hop: str
 
@@ -108,7 +110,7 @@ def _ended(
     said = step.reason if step.reason.isprintable() else one_line(step.reason)
     for secret in secrets:
         said = without_secret(said, secret)
-    return _Ended(delivery, outcome, step, said, _hop_of(outcome))
+    return _Ended(delivery, outcome, step, *_state_after(step), said, _hop_of(outcome))
 
 
 def without_secret(text: str, secret: str) -> str:
@@ -134,13 +136,12 @@ def _hop_of(outcome: Outcome) -> str:
 
 
 def _change(ended: _Ended, warned: bool) -> Change:
-    state, next_attempt_at = _state_after(ended.step)
     delivery = ended.delivery
     return Change(
         delivery=delivery.id,
         fence=delivery.fence,
-        state=state,
-        next_attempt_at=next_attempt_at,
+        state=ended.state,
+        next_attempt_at=ended.next_attempt_at,
         reason=ended.said,
         delay_warned=warned or delivery.delay_warned,
     )
@@ -162,18 +163,17 @@ def _events(ended: Sequence[_Ended], message: QueuedMessage, now: int) -> list[E
     """Give one event for all the deliveries that share role, reply, hop and what follows."""
     groups: dict[tuple[object, ...], list[_Ended]] = {}
     for one in ended:
-        key = (one.delivery.role, one.said, one.hop, one.delivery.attempts, _state_after(one.step))
+        key = (one.delivery.role, one.said, one.hop, one.delivery.attempts, one.state, one.next_attempt_at)
         groups.setdefault(key, []).append(one)
     return [_event(group, message, now) for group in groups.values()]
 
 
 def _event(group: Sequence[_Ended], message: QueuedMessage, now: int) -> Event:
     first = group[0]
-    state, next_attempt_at = _state_after(first.step)
     targets = tuple(shown_target(one.delivery) for one in group)
     attempt = first.delivery.attempts + 1
     role = first.delivery.role.value
-    if next_attempt_at is not None:
+    if first.next_attempt_at is not None:
         return DeliveryDeferred(
             at=now,
             message=message.id,
@@ -182,9 +182,9 @@ def _event(group: Sequence[_Ended], message: QueuedMessage, now: int) -> Event:
             reply=first.said,
             hop=first.hop,
             attempt=attempt,
-            next_attempt_at=next_attempt_at,
+            next_attempt_at=first.next_attempt_at,
         )
-    return _EVENTS[state](
+    return _EVENTS[first.state](
         at=now,
         message=message.id,
         role=role,
@@ -259,7 +259,7 @@ def _untold(ended: Sequence[_Ended], message: QueuedMessage, now: int) -> list[E
     failed = [
         one.delivery.target
         for one in ended
-        if one.delivery.role is Role.RECIPIENT and _state_after(one.step)[0] in (State.BOUNCED, State.EXPIRED)
+        if one.delivery.role is Role.RECIPIENT and one.state in (State.BOUNCED, State.EXPIRED)
     ]
     if not failed:
         return []

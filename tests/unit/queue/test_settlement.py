@@ -4,8 +4,15 @@ import pytest
 
 from relay.delivery_kind import Role, Transport
 from relay.ids import DeliveryId, Login, QueueId
-from relay.maillog.events import DeliveryBounced, DeliveryDeferred, DeliverySent, ReportUndeliverable
-from relay.outcome import Bounced, Deferred, Sent
+from relay.maillog.events import (
+    DeliveryBounced,
+    DeliveryDeferred,
+    DeliveryHeld,
+    DeliverySent,
+    DeliverySkipped,
+    ReportUndeliverable,
+)
+from relay.outcome import Bounced, Deferred, Held, Sent, Skipped
 from relay.queue.model import Change, Closing, Delivery, QueuedMessage, State
 from relay.queue.report import Action
 from relay.queue.settlement import closed, settlement_of, shown_target, without_secret
@@ -81,6 +88,17 @@ def test_a_deferral_says_when_it_is_tried_again():
     [event] = settled({BOB: BUSY}).events
     assert isinstance(event, DeliveryDeferred)
     assert event.next_attempt_at == NOW + MINUTE
+
+
+def test_held_and_skipped_have_reasons_but_no_hop():
+    """What a courier holds or skips is told with its reason, and is nobody's failure."""
+    settlement = settled({BOB: Held("nobody matches"), CARL: Skipped("logged already")})
+    assert [(type(event), event.reply, event.hop) for event in settlement.events] == [
+        (DeliveryHeld, "nobody matches", ""),
+        (DeliverySkipped, "logged already", ""),
+    ]
+    assert [change.state for change in settlement.changes] == [State.HELD, State.SKIPPED]
+    assert settlement.tellings == ()
 
 
 def test_a_missing_answer_is_a_deferral():
