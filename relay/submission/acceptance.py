@@ -17,7 +17,15 @@ from relay.errors import StorageError
 from relay.ids import QueueId, queue_id_of
 from relay.maillog.events import MessageAccepted
 from relay.message import Header, from_mailboxes, message_id, read_header, subject
-from relay.policy.decision import Accept, PlannedDelivery, Refuse, bcc_policy, decide, rep_of
+from relay.policy.decision import (
+    Accept,
+    PlannedDelivery,
+    Refuse,
+    bcc_policy,
+    decide,
+    rep_of,
+    shown_recipients,
+)
 from relay.queue.model import NewMessage
 from relay.status import Reply
 from relay.submission.data import Content, fault, storage_reply
@@ -63,7 +71,9 @@ async def conclude(session: Session) -> Reply:
     finally:
         content.abandon()
     if reply.code >= 400:
-        session.note_refused(reply, session.sender, tuple(str(one.address) for one in session.recipients))
+        session.note_refused(
+            reply, session.sender, shown_recipients(session.recipients, session.door.rules())
+        )
     session.reset()
     return reply
 
@@ -188,7 +198,7 @@ def _accepted(session: Session, message: NewMessage, queue_id: QueueId) -> Messa
         message=queue_id,
         login=message.login,
         sender=session.sender,
-        recipients=tuple(str(one.address) for one in message.envelope.recipients),
+        recipients=shown_recipients(message.envelope.recipients, session.door.rules()),
         message_id=message.message_id,
         subject=message.subject,
         octets=message.octets,
