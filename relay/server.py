@@ -254,8 +254,9 @@ class Service:
     # What HTTP may ask (relay.web.health.Actions)
 
     def wake(self) -> None:
-        """Look at once for what is due and for changed reps."""
+        """Look at once for what is due and for changed reps; a hop that failed a moment ago is tried, too."""
         self._look.set()
+        self.courier.try_now()
         self.runner.wake()
 
     def ready(self) -> Sequence[str]:

@@ -88,6 +88,11 @@ class SmtpCourier:
         pools, self._pools = list(self._pools.values()), {}
         await asyncio.gather(*(pool.close() for pool in pools), *self._retired)
 
+    def try_now(self) -> None:
+        """Leave no hop alone any longer that failed a moment ago: somebody wants mail tried now."""
+        for pool in self._pools.values():
+            pool.try_now()
+
     def state(self) -> list[HopState]:
         """Tell how each hop that was spoken to stands."""
         return [pool.state() for pool in self._pools.values()]

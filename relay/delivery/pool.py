@@ -99,6 +99,10 @@ class Pool:
             retry_in=pause,
         )
 
+    def try_now(self) -> None:
+        """Leave the hop alone no longer: somebody wants it tried."""
+        self._left_alone_until = 0.0
+
     async def close(self) -> None:
         """Say QUIT on what is idle, drop what is not, and wait until all are gone; within a few seconds."""
         self._closed = True

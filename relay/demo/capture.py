@@ -95,6 +95,8 @@ class Capture:
             talks.add(task)
             try:
                 await CaptureSession(self.manners, self.take, reader, writer).run()
+            except asyncio.CancelledError:
+                return  # the hop stops
             finally:
                 talks.discard(task)
 

@@ -138,6 +138,18 @@ async def test_one_connection_probes(courier: MakeCourier) -> None:
         assert all(isinstance(outcome, Sent) for outcome in await several(sender, 20))
 
 
+async def test_an_operator_does_not_wait_for_the_pause(courier: MakeCourier) -> None:
+    """`relay queue retry` right after the hop came back sends, whatever is left of the pause."""
+    async with ScriptedHop({"greeting": ["450 4.3.2 no", "220 hop"]}) as hop:
+        sender = courier(route(hop.port), clock=FakeClock())
+        await send(sender, batch())
+        for _ in range(2):
+            text((await send(sender, batch()))[0])
+        assert len(hop.sessions) == 1
+        sender.try_now()
+        assert isinstance((await send(sender, batch()))[0], Sent)
+
+
 async def test_pauses_grow_and_end(courier: MakeCourier) -> None:
     """The pause grows from 5 to 30 seconds, never further, and state() tells of it."""
     clock = FakeClock()
