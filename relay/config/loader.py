@@ -71,9 +71,32 @@ def machine_name() -> str:
     return name if "." in name else socket.getfqdn(name)
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What reading the settings came to."""
+
+    configuration: Configuration | None
+    """None when there was an error."""
+    problems: tuple[Problem, ...]
+    """Errors and warnings, in the order in which they are met."""
+    files: tuple[str, ...]
+    """Every file that was read."""
+
+
 def load(path: Path) -> Configuration:
     """Read the settings. Raises ConfigError with every problem found, warnings among them."""
-    sources = read_sources(path)
+    report = read(path)
+    if report.configuration is None:
+        raise ConfigError(report.problems)
+    return report.configuration
+
+
+def read(path: Path) -> Report:
+    """Read the settings and tell all that is wrong with them. Never raises for what a file holds."""
+    try:
+        sources = read_sources(path)
+    except ConfigError as error:
+        return Report(None, error.problems, (str(path),))
     settings, draft, findings = read_settings(sources.plain(), sources.place)
     findings += check(draft, findings)
     base = path.parent
@@ -81,9 +104,11 @@ def load(path: Path) -> Configuration:
         if exposed := exposure(reference, base):
             findings.append(Finding(tuple(name.split(".")), exposed, "warning"))
     found = sources.sort(_unique(sources.problems + [sources.problem(finding) for finding in findings]))
+    files = tuple(sources.files)
     if settings is None or any(problem.severity == "error" for problem in found):
-        raise ConfigError(found)
-    return Configuration(settings, path, sources.places(), found, tuple(sources.files), _locator(sources))
+        return Report(None, found, files)
+    configuration = Configuration(settings, path, sources.places(), found, files, _locator(sources))
+    return Report(configuration, found, files)
 
 
 def _unique(problems: list[Problem]) -> list[Problem]:

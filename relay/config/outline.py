@@ -5,11 +5,25 @@ Pure. The loader, the printed pages and the masks of `relay config show` all rea
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from relay.config.types import Later, Settings
+from annotated_types import Ge, Le
+from pydantic import PlainSerializer
+
+from relay.config.types import (
+    Later,
+    Rate,
+    SecretReference,
+    Settings,
+    SocketAddress,
+    write_duration,
+    write_size,
+)
+
+_KINDS: dict[object, str] = {bool: "true or false", Rate: "rate", SocketAddress: "host:port"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +46,10 @@ class Setting:
     """The words it may be, when they are a closed set."""
     later: bool
     """Whether this version does not act on it."""
-    annotation: object
+    kind: str
+    """What its value is, in a word or two: text, duration, "one of a, b"."""
+    write: Callable[[Any], object]
+    """Writes one such value as it stands in the file."""
 
 
 @cache
@@ -40,7 +57,8 @@ def settings_of(group: type[Settings]) -> tuple[Setting, ...]:
     """Give the settings of a group, in their order."""
     found = []
     for name, field in group.model_fields.items():
-        shape, inner = _unwrap(field.annotation)
+        shape, inner, marks = _unwrap(field.annotation)
+        marks = (*field.metadata, *marks)
         found.append(
             Setting(
                 name=field.alias or name,
@@ -51,25 +69,56 @@ def settings_of(group: type[Settings]) -> tuple[Setting, ...]:
                 group=inner if isinstance(inner, type) and issubclass(inner, Settings) else None,
                 shape=shape,
                 options=_options(inner),
-                later=any(isinstance(mark, Later) for mark in field.metadata),
-                annotation=inner,
+                later=any(isinstance(mark, Later) for mark in marks),
+                kind=_kind(inner, marks),
+                write=_writer(marks),
             )
         )
     return tuple(found)
 
 
-def _unwrap(annotation: object) -> tuple[str, object]:
-    """Look through Annotated, `| None`, tuple[X, ...] and dict[str, X]."""
+def _unwrap(annotation: object) -> tuple[str, object, tuple[object, ...]]:
+    """Look through Annotated, `| None`, tuple[X, ...] and dict[str, X]: how many, of what, and how that is marked."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        return _unwrap(arguments[0])
+        shape, inner, marks = _unwrap(arguments[0])
+        return shape, inner, (*arguments[1:], *marks)
     if origin in (typing.Union, types.UnionType):
         return _unwrap(next(kind for kind in arguments if kind is not type(None)))
     if origin is tuple:
-        return "list", _unwrap(arguments[0])[1]
+        return "list", *_unwrap(arguments[0])[1:]
     if origin is dict:
-        return "map", _unwrap(arguments[1])[1]
-    return "one", annotation
+        return "map", *_unwrap(arguments[1])[1:]
+    return "one", annotation, ()
+
+
+def _kind(annotation: object, marks: tuple[object, ...]) -> str:
+    if options := _options(annotation):
+        return f"one of {', '.join(options)}"
+    writers = [mark.func for mark in marks if isinstance(mark, PlainSerializer)]
+    for writer, kind in ((write_duration, "duration"), (write_size, "size")):
+        if writer in writers:
+            return kind
+    if annotation is int:
+        return f"number{_range(marks)}"
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return "secret" if annotation is SecretReference else "group"
+    return _KINDS.get(annotation, "text")
+
+
+def _writer(marks: tuple[object, ...]) -> Callable[[Any], object]:
+    for mark in marks:
+        if isinstance(mark, PlainSerializer):
+            return mark.func  # type: ignore[return-value]  # ours take the value alone
+    return lambda value: getattr(value, "value", value)
+
+
+def _range(marks: tuple[object, ...]) -> str:
+    least = next((mark.ge for mark in marks if isinstance(mark, Ge)), None)
+    most = next((mark.le for mark in marks if isinstance(mark, Le)), None)
+    if least is not None and most is not None:
+        return f" from {least} to {most}"
+    return f" from {least} up" if least is not None else ""
 
 
 def _options(annotation: object) -> tuple[str, ...]:

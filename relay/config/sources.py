@@ -48,6 +48,7 @@ class Sources:
         users = self.root.value.get("users") if isinstance(self.root.value, dict) else None
         found = dict(tree.places(self.root, self.path.name, skip="users" if self.users else None))
         if users is not None and isinstance(users.value, list):
+            found["users"] = f"{self.path.name}:{self.root.keys['users'][0]}"
             for number, (node, (file, _)) in enumerate(zip(users.value, self.users, strict=True)):
                 label = self._label(file)
                 found[f"users.{number}"] = f"{label}:{node.line}"
