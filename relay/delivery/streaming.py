@@ -39,7 +39,11 @@ def read_inline(content: ContentReader, message: QueueId) -> bytes | None:
 
 
 async def send_chunks(
-    content: ContentReader, message: QueueId, sink: Sink, may_write: asyncio.Event, progress: Callable[[], None]
+    content: ContentReader,
+    message: QueueId,
+    sink: Sink,
+    may_write: asyncio.Event,
+    progress: Callable[[], None],
 ) -> None:
     """Write the chunks of the content, each only when `may_write` is set; call `progress` after each.
 
