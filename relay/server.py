@@ -27,7 +27,7 @@ from relay.directory.credentials import CredentialRules, Credentials
 from relay.directory.model import Directory
 from relay.directory.store import DirectoryStore
 from relay.directory.throttle import Limits
-from relay.errors import ConfigError, StorageError
+from relay.errors import CommandError, ConfigError, StorageError
 from relay.logs import setup
 from relay.maillog.store import MailLog
 from relay.metrics import Metrics
@@ -61,9 +61,19 @@ def run(configuration: Configuration) -> int:
             stack.enter_context(StateLock(configuration.state_dir))
             runner = stack.enter_context(asyncio.Runner(loop_factory=_loop_factory()))
             runner.run(_serve(configuration))
+    except BaseExceptionGroup as group:
+        raise _first_cause(group) from group
     finally:
         handler.close()
     return 0
+
+
+def _first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give what the command line can say in one line; the group itself when there is no such thing in it."""
+    told: BaseException | None = group.subgroup((CommandError, ConfigError))
+    while isinstance(told, BaseExceptionGroup):
+        told = told.exceptions[0]
+    return told or group
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
