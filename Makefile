@@ -47,6 +47,7 @@ docs: $(STAMP) ## print the pages that come from the code: sample, settings, sch
 	$(BIN)/python -m relay.metrics > docs/metrics.md
 	$(BIN)/python -m relay.maillog.reference > docs/events.md
 	$(BIN)/python -m relay.delivery.reference docs/delivery.md
+	$(BIN)/python -m relay.queue.reference docs/queue.md
 	$(BIN)/python -m tests.support.house
 
 requirements: ## pin the requirements anew from pyproject.toml (needs uv)
