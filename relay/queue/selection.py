@@ -130,4 +130,4 @@ def _like(column: str) -> str:
 
 
 def _marks(values: tuple[object, ...] | list[State]) -> str:
-    return ", ".join("?" * len(values))
+    return ", ".join("?" * len(values)) or "NULL"  # nothing is among nothing

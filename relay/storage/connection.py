@@ -108,10 +108,10 @@ def prepare_place(path: Path, *, create: bool) -> None:
     try:
         if create:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_owner(folder, folder.stat())
+        check_owner(folder, folder.stat())
         if create and not path.is_symlink():
             _create_file(path)
-        _check_owner(path, os.lstat(path))
+        check_owner(path, os.lstat(path))
     except FileNotFoundError as exc:
         raise CommandError(f"there is no database at {path} yet: `relay serve` makes it", 75) from exc
     except PermissionError as exc:
@@ -141,7 +141,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _check_owner(place: Path, found: os.stat_result) -> None:
+def check_owner(place: Path, found: os.stat_result) -> None:
+    """See that a file or folder is this user's and that no other user can change it. Raises CommandError 77."""
     if found.st_uid != os.geteuid():
         raise CommandError(
             f"{place} belongs to user {_name(found.st_uid)}: run this as that user "

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from relay.errors import CommandError
+from relay.storage.connection import check_owner
 
 LOCK_NAME = "relay.lock"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -36,6 +37,7 @@ class StateLock:
         """Take the lock. Raises CommandError: 75 when another service holds it, 77 when that is not permitted."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_owner(self._path.parent, self._path.parent.stat())
             flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o600)
         except OSError as exc:

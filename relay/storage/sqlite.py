@@ -47,6 +47,8 @@ class _Job(Generic[T]):
         if self.future.cancelled():
             if self.error is not None:
                 logger.error("a unit of work failed after its caller had gone", exc_info=self.error)
+        elif isinstance(self.error, StopIteration):  # which no future takes
+            self.future.set_exception(RuntimeError("a unit of work raised StopIteration"))
         elif self.error is not None:
             self.future.set_exception(self.error)
         else:

@@ -93,6 +93,23 @@ async def test_a_unit_that_raises_changes_nothing_and_fails_alone(database: Data
     assert await database.read(keys) == {"t-1", "t-2"}
 
 
+async def test_whatever_a_unit_raises_reaches_its_caller_alone(database: Database) -> None:
+    """Even StopIteration, which no future takes, keeps neither its caller nor its neighbours waiting."""
+
+    def odd(tx: Transaction) -> None:
+        raise StopIteration
+
+    gate = Gate()
+    first = await gate.closed_on(database)
+    waiting = [asyncio.create_task(database.write(unit)) for unit in (odd, put("t-1"))]
+    await asyncio.sleep(0)
+    gate.open()
+    await first
+    bad, good = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), WAIT)
+    assert isinstance(bad, RuntimeError)
+    assert good == "t-1"
+
+
 async def test_a_broken_rule_of_the_schema_is_a_conflict(database: Database) -> None:
     """The same key twice raises StorageConflict, inside the unit, which may go on after it."""
     await database.write(put("t-1"))

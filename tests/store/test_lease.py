@@ -60,3 +60,15 @@ def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
 def test_a_boot_has_one_name() -> None:
     """It is the same every time it is asked for."""
     assert boot_id() == boot_id()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
+    """Root starting the service on the service user's folder leaves no file there that the user cannot open."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    with pytest.raises(CommandError) as caught, StateLock(folder):
+        pass
+    assert caught.value.exit_code == 77
+    assert os.listdir(folder) == []

@@ -199,6 +199,7 @@ async def fill(database: Database, store: QueueStore) -> dict[str, Delivery]:
         (Selection(states=tuple(State), reason="user UNKNOWN"), {"eve"}),
         (Selection(sender="bo@*", recipient="dee*", states=(State.QUEUED,)), {"dee"}),
         (Selection(sender="x' OR '1'='1"), set()),
+        (Selection(states=(State.EXPIRED,)), set()),
     ],
 )
 async def test_a_selection_means_what_it_says(
@@ -299,3 +300,10 @@ async def test_a_message_is_found_by_its_queue_id(database: Database, store: Que
     await accept(database, store, message=twin)
     await accept(database, store, message=new_message(number=(1 << 56) + 7))
     assert await database.read(lambda tx: store.find(tx, "00000007", 10)) == []  # ambiguous
+
+
+async def test_a_verb_on_states_it_never_moves_changes_nothing(database: Database, store: QueueStore) -> None:
+    """Releasing what is bounced is not an error: there is nothing to do."""
+    await fill(database, store)
+    final = Selection(states=tuple(FINAL))
+    assert await database.write(lambda tx: store.release(tx, final, NOW)) == []

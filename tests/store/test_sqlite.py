@@ -254,3 +254,37 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path.chmod(0o600)
     assert (await refused(path, create=True)).exit_code == 78
     assert path.read_bytes().startswith(b"These are my notes.")
+
+
+async def test_kill_9_loses_nothing_that_was_told_to_be_kept(tmp_path: Path) -> None:
+    """A process that writes from many callers is killed in the middle: every key it printed is there afterwards."""
+    script = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from relay.storage.sqlite import SqliteDatabase\n"
+        "from tests.store.test_database import put\n"
+        "async def caller(database, n):\n"
+        "    for m in range(10_000):\n"
+        "        print(await database.write(put(f't-{n}-{m}', 'x' * 500)), flush=True)\n"
+        "async def main():\n"
+        "    database = await SqliteDatabase.open(Path(sys.argv[1]), create=True)\n"
+        "    await asyncio.gather(*(caller(database, n) for n in range(8)))\n"
+        "asyncio.run(main())\n"
+    )
+    told: set[str] = set()
+    for _ in range(3):
+        (tmp_path / "state").mkdir(mode=0o700, exist_ok=True)
+        victim = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script.replace("t-{n}", f"t-{len(told)}-{{n}}"),
+            str(tmp_path / "state" / "relay.db"), stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert victim.stdout is not None
+        for _ in range(200):
+            told.add((await victim.stdout.readline()).decode().strip())
+        victim.kill()
+        rest, _ = await victim.communicate()
+        told |= {line for line in rest.decode().splitlines(keepends=True) if line.endswith("\n")}
+        told = {line.strip() for line in told}
+    database = await SqliteDatabase.open(tmp_path / "state" / "relay.db", create=False)
+    assert told <= await database.read(keys)
+    await database.close()
