@@ -31,6 +31,8 @@ class Limits:
     max: int
     per: float
     block: float
+    longest_delay: float = 5.0
+    """The longest wait before a wrong guess is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,12 @@ class Throttle:
     def failed(self, attempt: Attempt) -> float:
         """End a guess that was wrong, and give the seconds to let pass before saying so.
 
-        They grow from a tenth of a second to five, so that a person hardly notices and a program does.
+        They grow from a tenth of a second to `longest_delay`, so that a person hardly notices and a program does.
         """
         self._end(attempt)
         now = self._monotonic()
         failures = max(self._note_failure(self._count(key), now) for key in attempt.keys)
-        return float(min(5.0, 0.1 * 2 ** (min(failures, 10) - 1)))
+        return float(min(self._limits.longest_delay, 0.1 * 2 ** (min(failures, 10) - 1)))
 
     def _note_failure(self, count: _Count, now: float) -> int:
         """Count one failure, lock where it was one too many, and give how many there were in the span."""
