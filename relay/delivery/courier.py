@@ -54,18 +54,19 @@ class SmtpCourier:
         self._clock = clock
         self._observe = observe
         self._pools: dict[Hop, Pool] = {}
-        self._retired: set[asyncio.Task[None]] = set()
+        self._retired: list[Pool] = []
         self.use(settings, logging, own_route)
 
     def use(self, settings: UpstreamSettings, logging: BccSettings, own_route: str | None = None) -> None:
-        """Go by these settings from now on; connections to hops that are not named any more are closed."""
+        """Go by these settings from now on; what is on its way to a hop that is not named any more ends in peace."""
         self._settings = settings
         self._routing = routing_of(settings, logging.transaction, own_route)
         self._hops = {name: hop_of(name, route) for name, route in settings.routes.items()}
+        self._retired = [pool for pool in self._retired if not pool.empty]
         for hop in [hop for hop in self._pools if hop not in self._hops.values()]:
-            task = asyncio.get_running_loop().create_task(self._pools.pop(hop).close())
-            self._retired.add(task)
-            task.add_done_callback(self._retired.discard)
+            pool = self._pools.pop(hop)
+            pool.drain()
+            self._retired.append(pool)
 
     def split(self, message: QueuedMessage, deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
         """Group deliveries of one message that share a route and a transaction."""
@@ -85,8 +86,8 @@ class SmtpCourier:
 
     async def close(self) -> None:
         """Take leave of every hop."""
-        pools, self._pools = list(self._pools.values()), {}
-        await asyncio.gather(*(pool.close() for pool in pools), *self._retired)
+        pools, self._pools, self._retired = [*self._pools.values(), *self._retired], {}, []
+        await asyncio.gather(*(pool.close() for pool in pools))
 
     def try_now(self) -> None:
         """Leave no hop alone any longer that failed a moment ago: somebody wants mail tried now."""

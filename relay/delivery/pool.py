@@ -71,6 +71,7 @@ class Pool:
         self._failures = 0
         self._left_alone_until = 0.0
         self._closed = False
+        self._draining = False
 
     async def send(self, transaction: Transaction) -> Report:
         """Carry a transaction, and say what happened. When cancelled, its content is sent no further."""
@@ -102,6 +103,16 @@ class Pool:
     def try_now(self) -> None:
         """Leave the hop alone no longer: somebody wants it tried."""
         self._left_alone_until = 0.0
+
+    def drain(self) -> None:
+        """Take no further mail: what is on its way ends in peace, and each connection with it."""
+        self._draining = True
+        self._retire_idle()
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether no connection is left, and nothing waits for one."""
+        return not (self._connections or self._opening or self._waiting)
 
     async def close(self) -> None:
         """Say QUIT on what is idle, drop what is not, and wait until all are gone; within a few seconds."""
@@ -135,7 +146,7 @@ class Pool:
 
     def idle(self, connection: Connection) -> None:
         """Keep a connection for later."""
-        if self._closed:
+        if self._closed or self._draining:
             connection.quit()
         else:
             self._idle.append(connection)

@@ -79,6 +79,21 @@ async def test_new_settings_are_used_for_the_next_message(courier: MakeCourier) 
         await old.until(lambda: old.sessions[0].commands[-1] == "QUIT")
 
 
+async def test_new_settings_disturb_nothing_on_its_way(courier: MakeCourier) -> None:
+    """Mail that is being sent when the settings change arrives once, and its connection is ended after it."""
+    async with ScriptedHop() as old, ScriptedHop() as new:
+        old.gate.clear()
+        sender = courier(route(old.port, connections=1))
+        attempts = [asyncio.ensure_future(send(sender, batch(first_id=number))) for number in range(3)]
+        await old.until(lambda: bool(old.sessions and "DATA" in old.sessions[0].commands))
+        sender.use(UpstreamSettings(default="main", routes={"main": route(new.port)}), BccSettings())
+        old.gate.set()
+        for attempt in attempts:
+            assert isinstance((await attempt)[0], Sent)
+        assert (len(old.messages), len(new.messages)) == (3, 0)
+        await old.until(lambda: old.sessions[0].commands[-1] == "QUIT")
+
+
 async def test_our_own_faults_are_temporary_and_loud(
     courier: MakeCourier, caplog: pytest.LogCaptureFixture
 ) -> None:
