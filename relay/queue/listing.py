@@ -159,9 +159,17 @@ def _by_text(tx: Transaction, query: str, limit: int) -> list[int]:
     bare = query.strip("<>")
     # With a local part it is an address or its beginning: "a@example.com" must not find ana@example.com.
     address = f"{escaped(bare)}%" if "@" in bare[1:] else f"%{escaped(bare)}%"
-    words = query.split()[:_MOST_WORDS]
-    sql = BY_TEXT.format(words=" AND ".join(["subject LIKE ? ESCAPE '\\'"] * len(words)))
+    forms = [_forms(word) for word in query.split()[:_MOST_WORDS]]
+    words = (" OR ".join(["subject LIKE ? ESCAPE '\\'"] * len(each)) for each in forms)
+    sql = BY_TEXT.format(words=" AND ".join(f"({each})" for each in words))
     values: list[Value] = [_RECENT, f"<{bare}>", bare, bare, address]
-    values += [f"%{escaped(word)}%" for word in words]
+    values += [f"%{escaped(form)}%" for each in forms for form in each]
     rows = tx.execute(sql, (*values, limit)) + tx.execute(BY_TARGET, (3 * _RECENT, address, limit))
     return sorted({integer(row[0]) for row in rows}, reverse=True)
+
+
+def _forms(word: str) -> list[str]:
+    # LIKE knows the case of ASCII letters only: a Swedish subject is looked for in the ways it may be written.
+    if word.isascii():
+        return [word]
+    return list(dict.fromkeys((word, word.lower(), word.upper(), word.capitalize())))

@@ -270,6 +270,8 @@ async def test_a_tally_counts_what_is_open(database: Database, store: QueueStore
         ("offer the", ["eve", "cy"]),
         ("100%", ["dee"]),
         ("välkommen", ["dee"]),
+        ("VÄLKOMMEN", ["dee"]),
+        ("Välk 100", ["dee"]),
         ("bo", ["dee"]),
         ("nothing like it", []),
         ("  ", []),
