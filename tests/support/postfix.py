@@ -52,7 +52,6 @@ _LIMIT = 30.0
 @contextmanager
 def running_postfix(folder: Path, settings: str) -> Iterator[int]:
     """Run a Postfix with these settings on top; gives the port it takes mail at. Needs root."""
-    (port,) = free_ports(1)
     config = folder / "etc"
     for name in ("etc", "queue", "data"):
         (folder / name).mkdir(parents=True)
@@ -61,14 +60,31 @@ def running_postfix(folder: Path, settings: str) -> Iterator[int]:
             each.chmod(each.stat().st_mode | 0o011)  # Postfix's own user must get here
     shutil.chown(folder / "data", "postfix")
     (config / "main.cf").write_text(_MAIN.format(folder=folder) + settings)
-    (config / "master.cf").write_text(_MASTER.format(port=port))
-    postfix = [program("postfix"), "-c", str(config)]
-    subprocess.run([*postfix, "start"], check=True, capture_output=True, timeout=_LIMIT)
+    port = _start(folder)
     try:
         _wait_for(port)
         yield port
     finally:
-        subprocess.run([*postfix, "stop"], check=False, capture_output=True, timeout=_LIMIT)
+        _postfix(folder, "stop")
+
+
+def _postfix(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    arguments = [program("postfix"), "-c", str(folder / "etc"), command]
+    return subprocess.run(arguments, check=False, capture_output=True, encoding="utf-8", timeout=_LIMIT)
+
+
+def _start(folder: Path) -> int:
+    """Start it, again with another port when somebody was quicker to take ours."""
+    told = ""
+    for _ in range(3):
+        (port,) = free_ports(1)
+        (folder / "etc" / "master.cf").write_text(_MASTER.format(port=port))
+        started = _postfix(folder, "start")
+        if started.returncode == 0:
+            return port
+        log = folder / "postfix.log"
+        told += started.stderr + (log.read_text() if log.exists() else "no log")
+    raise AssertionError(told)
 
 
 def _wait_for(port: int) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import ssl
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -176,9 +177,13 @@ def prepare(folder: Path, hop: Capture, changes: Mapping[str, Any] | None = None
 def running_relay(
     folder: Path, changes: Mapping[str, Any] | None = None, manners: Manners | None = None
 ) -> Iterator[RunningRelay]:
-    """Run a relay and its next hop in an empty folder; both are stopped at the end."""
-    with Capture(manners) as hop:
-        relay = prepare(folder, hop, changes)
+    """Run a relay and its next hop in an empty folder; both are stopped at the end.
+
+    The state is in a folder with a short path, since a Unix socket in it may have no more than 107 octets.
+    """
+    with Capture(manners) as hop, tempfile.TemporaryDirectory(prefix="relay-") as short:
+        state = {"server": {"state_dir": f"{short}/state"}}
+        relay = prepare(folder, hop, with_changes(state, changes or {}))
         relay.service.start()
         try:
             yield relay
