@@ -147,8 +147,9 @@ def needs_somebody(happening: Happening) -> bool:
     match happening:
         case Answered(stage, reply):
             return _rule(stage, reply).loud
-        case Trouble(_, kind, _):
-            return TROUBLES[kind].loud
+        case Trouble(stage, kind, _):
+            # What the relay itself lacks for a connection is a secret or a CA: nobody but the site can mend it.
+            return TROUBLES[kind].loud or (kind is Kind.LOCAL and stage in SETTING_UP)
         case Declined():
             return False
         case _:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import trustme
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from relay.delivery.courier import SmtpCourier
 from relay.outcome import Bounced, Sent
 from tests.conftest import program
 from tests.support.hop import ScriptedHop
@@ -114,10 +115,14 @@ async def test_smtp_sink(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert sum(content.count(b"x" * 998 + b"\n") == 64 * 20 for content in contents) == 1
 
 
-def _scenario() -> Coroutine[object, object, None]:
+def _scenario(folder: Path, tls: str) -> Coroutine[object, object, None]:
     async def run() -> None:
-        async with ScriptedHop() as hop:
-            sender: SmtpCourier = courier(route(hop.port, connections=2))
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        async with ScriptedHop(tls=context, implicit=tls == "implicit") as hop:
+            sender = courier(route(hop.port, connections=2, tls=tls, tls_ca=str(folder / "ca.pem")))
             reader = Streamed([CHUNK * 64] * 50)
             batches = [
                 batch([f"b{n}@x.test"], first_id=n, content=reader if n == 3 else None) for n in range(20)
@@ -132,8 +137,9 @@ def _scenario() -> Coroutine[object, object, None]:
     return run()
 
 
-def test_uvloop() -> None:
+@pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
+def test_uvloop(tmp_path: Path, tls: str) -> None:
     """On uvloop, the optional faster loop, delivery is the same: reuse, pipelining, large content, stale connections."""
     uvloop = pytest.importorskip("uvloop")
     run: Callable[[Coroutine[object, object, None]], None] = uvloop.run
-    run(_scenario())
+    run(_scenario(tmp_path, tls))

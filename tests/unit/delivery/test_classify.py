@@ -114,6 +114,16 @@ def test_no_answer_is_deferred(stage: Stage, kind: Kind) -> None:
     assert "some detail" in outcome.reply.text
 
 
+def test_trouble_that_the_settings_cause_is_loud() -> None:
+    """What only the site can mend is told as an error; what passes by itself is not."""
+    for kind in (Kind.CERTIFICATE, Kind.NOT_OFFERED, Kind.NO_SUCH_HOST, Kind.LOCAL):
+        assert needs_somebody(Trouble(Stage.AUTH, kind))
+    for kind in (Kind.REFUSED, Kind.TIMED_OUT, Kind.DROPPED, Kind.UNREACHABLE):
+        assert not needs_somebody(Trouble(Stage.CONNECT, kind))
+    assert not needs_somebody(Trouble(Stage.CONTENT, Kind.LOCAL))
+    assert not needs_somebody(Declined(Reply(554, "5.6.3", "")))
+
+
 def test_doubt_after_the_final_dot_is_named() -> None:
     """Dropped after the final dot and before the answer: tried again, and said that it may arrive twice."""
     assert MAY_ARRIVE_TWICE in describe(Trouble(Stage.END, Kind.DROPPED), HOP)
