@@ -103,6 +103,7 @@ def _log_copy(user: UserSettings, path: Path, mode: Mode) -> Iterator[Finding]:
             yield Finding(
                 (*path, "email_to_salesforce"),
                 "is required in mode bcc: the address that Salesforce shows under My Email to Salesforce",
+                given=((*path, "mode"), ("logging", "mode")),
             )
     elif address_problem(address):  # not repeated, nor what the library says of it: the address is a secret
         yield Finding((*path, "email_to_salesforce"), "is not a mail address")

@@ -30,7 +30,11 @@ def _listener_tls(listener: ListenerSettings, path: Path, settings: RelaySetting
             f"{listener.tls} needs a certificate: write tls: {{certificate: …, private_key: {{file: …}}}} at the top level",
         )
     if listener.tls == "none" and listener.client_ca is not None:
-        yield Finding((*path, "client_ca"), "is of no use with tls: none; write tls: starttls or implicit")
+        yield Finding(
+            (*path, "client_ca"),
+            "is of no use with tls: none; write tls: starttls or implicit",
+            given=((*path, "tls"),),
+        )
 
 
 def _listener_sign_in(listener: ListenerSettings, path: Path, settings: RelaySettings) -> Iterator[Finding]:
@@ -45,6 +49,7 @@ def _listener_sign_in(listener: ListenerSettings, path: Path, settings: RelaySet
             (*path, "auth"),
             "nobody can sign in here: the listener has tls: none, and auth.require_tls is true",
             "warning",
+            given=(("auth", "require_tls"), (*path, "tls")),
         )
     elif listener.tls != "implicit" and not settings.auth.require_tls:
         yield Finding(
@@ -61,6 +66,7 @@ def _trust(listener: ListenerSettings, path: Path) -> Iterator[Finding]:
             (*path, "trust"),
             "auth: none without a proof would be an open relay; write trust: {networks: […]}"
             " or trust: {client_certificate_names: […]}",
+            given=((*path, "auth"),),
         )
     if trust is None:
         return
@@ -73,9 +79,15 @@ def _trust(listener: ListenerSettings, path: Path) -> Iterator[Finding]:
     if trust.client_certificate_names:
         at = (*path, "trust", "client_certificate_names")
         if listener.tls == "none":
-            yield Finding(at, "needs TLS: write tls: starttls or implicit for this listener")
+            yield Finding(
+                at, "needs TLS: write tls: starttls or implicit for this listener", given=((*path, "tls"),)
+            )
         if listener.client_ca is None:
-            yield Finding(at, "needs client_ca: the CA that the clients' certificates are checked against")
+            yield Finding(
+                at,
+                "needs client_ca: the CA that the clients' certificates are checked against",
+                given=((*path, "client_ca"),),
+            )
 
 
 def _twice(draft: Draft) -> Iterator[Finding]:

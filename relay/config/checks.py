@@ -22,7 +22,11 @@ def check(draft: Draft, reported: Sequence[Finding]) -> list[Finding]:
     """Run every check; what stands at, above or below a place that was reported already is left out."""
     taken = {finding.path for finding in reported} | {finding.meant for finding in reported if finding.meant}
     found = [finding for one in _CHECKS for finding in one(draft)] + _coming(draft)
-    return [finding for finding in found if not _touches(finding.path, taken)]
+    return [
+        finding
+        for finding in found
+        if not any(_touches(path, taken) for path in (finding.path, *finding.given))
+    ]
 
 
 def _touches(path: Path, taken: set[Path]) -> bool:

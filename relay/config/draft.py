@@ -45,7 +45,7 @@ def read_settings(
     try:
         settings = RelaySettings.model_validate(tree)
     except ValidationError as error:
-        findings = [explain(one) for one in error.errors(include_url=False)]
+        findings = [explain(one) for one in _own_errors(error)]
     else:
         return settings, _whole(settings, names, place), []
     return None, _salvaged(tree, names, place), _without_echoes(findings)
@@ -60,6 +60,13 @@ def _route_names(tree: dict[str, Plain]) -> frozenset[str]:
     upstream = tree.get("upstream")
     routes = upstream.get("routes") if isinstance(upstream, dict) else None
     return frozenset(routes) if isinstance(routes, dict) else frozenset()
+
+
+def _own_errors(error: ValidationError) -> list[ErrorDetails]:
+    """Leave out that a list is too short when that is only since its items are wrong."""
+    errors = error.errors(include_url=False)
+    above = {one["loc"][:length] for one in errors for length in range(len(one["loc"]))}
+    return [one for one in errors if one["type"] != "too_short" or one["loc"] not in above]
 
 
 def _without_echoes(findings: list[Finding]) -> list[Finding]:

@@ -44,6 +44,8 @@ class Finding:
     """Whether the key is meant rather than its value."""
     meant: Path | None = None
     """For an unknown setting: the one that was probably meant."""
+    given: tuple[Path, ...] = ()
+    """The settings that it follows from: when one of those could not be read, it may not be true."""
 
 
 def explain(error: ErrorDetails) -> Finding:
