@@ -6,7 +6,7 @@ counts among those whose sender is told (design: only recipients cause reports).
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from relay.delivery_kind import Role
@@ -88,6 +88,8 @@ def settlement_of(
     """Give what the store is told. A delivery without an outcome counts as deferred."""
     secrets = [one.target for one in deliveries if one.role is Role.LOG_COPY]
     ended = [_ended(one, outcomes.get(one.id, NO_ANSWER), secrets, rules, now, chance) for one in deliveries]
+    if secrets:
+        ended = _log_copies_with_recipients(ended)
     events = _events(ended, message, now)
     if message.envelope.reverse_path is None:
         events.extend(_untold(ended, message, now))
@@ -111,6 +113,27 @@ def _ended(
     for secret in secrets:
         said = without_secret(said, secret)
     return _Ended(delivery, outcome, step, *_state_after(step), said, _hop_of(outcome))
+
+
+def _log_copies_with_recipients(ended: list[_Ended]) -> list[_Ended]:
+    """Have a log copy that was deferred together with recipients go again when they do.
+
+    On a schedule of its own it could reach the CRM before anybody was sent the mail, and it would be a second
+    submission where one transaction is one Sent copy and one unit of quota.
+    """
+    again = [
+        one.next_attempt_at
+        for one in ended
+        if one.delivery.role is Role.RECIPIENT and one.next_attempt_at is not None
+    ]
+    if not again:
+        return ended
+    return [
+        replace(one, next_attempt_at=min(again))
+        if one.delivery.role is Role.LOG_COPY and one.next_attempt_at is not None
+        else one
+        for one in ended
+    ]
 
 
 def without_secret(text: str, secret: str) -> str:

@@ -188,3 +188,15 @@ def test_only_a_log_copys_target_is_masked():
     """Recipients are shown in full."""
     assert shown_target(BOB) == "bob@example.org"
     assert "le.salesforce" not in shown_target(COPY)
+
+
+def test_a_log_copy_that_was_deferred_with_its_recipients_goes_again_with_them():
+    """Deferred in one transaction, it is due when they are; alone, it has a schedule of its own."""
+    together = {
+        change.delivery: change.next_attempt_at for change in settled({BOB: BUSY, COPY: BUSY}).changes
+    }
+    assert together[COPY.id] == together[BOB.id]
+    alone = {change.delivery: change.next_attempt_at for change in settled({BOB: SENT, COPY: BUSY}).changes}
+    assert alone[BOB.id] is None
+    assert alone[COPY.id] is not None
+    assert alone[COPY.id] != together[COPY.id]
