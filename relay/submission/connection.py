@@ -228,6 +228,11 @@ class Connection(SMTP):
         elif self.talk.mail is None and now - self._started > limits.session_age:
             self._hang_up(status.TOO_OLD)
 
+    @property
+    def busy(self) -> bool:
+        """Tell whether what came in still waits for its turn."""
+        return self._phase is Phase.WORK or self._turn is not None
+
     def drain(self) -> None:
         """Take no further transaction; hang up at once when none is open."""
         self.talk.draining = True

@@ -33,6 +33,11 @@ class House:
         self._works: set[asyncio.Task[None]] = set()
         self._emptied: asyncio.Event | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether nothing is being worked on."""
+        return not self._works
+
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Have work done on a task that is owned here: it outlives the connection that asked for it."""
         task = asyncio.get_running_loop().create_task(work)

@@ -98,6 +98,11 @@ class Submission:
         """Give how many clients are connected."""
         return len(self._house.connections)
 
+    @property
+    def doors(self) -> list[Door]:
+        """Give the doors, in the order of the settings."""
+        return [port.door for port in self._ports]
+
     async def start(self) -> list[SocketAddress]:
         """Open all ports; gives what they are bound to, in the order of the settings (port 0 becomes a real one).
 
@@ -180,9 +185,7 @@ class Submission:
                 port.server = None
 
 
-def door_of(
-    parts: SubmissionParts, shared: Shared, refusals: RefusalLog, settings: ListenerSettings
-) -> Door:
+def door_of(parts: SubmissionParts, shared: Shared, refusals: RefusalLog, settings: ListenerSettings) -> Door:
     """Make the door of one listener from the settings and the parts it leads to."""
     limits = parts.settings.limits
     return Door(

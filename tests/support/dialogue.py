@@ -106,7 +106,7 @@ async def _expect(step: Step, talk: Talk, reply: list[str], front: Front, where:
     match step.kind:
         case "S":
             reply = await talk.reply()
-            assert reply and fnmatchcase(reply[-1], step.text), f"{where}: {step.text!r}, but was {reply}"
+            assert fnmatchcase("".join(reply[-1:]), step.text), f"{where}: {step.text!r}, but was {reply}"
         case "+":
             assert any(fnmatchcase(one[4:], step.text) for one in reply), (
                 f"{where}: {step.text!r} not in {reply}"
