@@ -24,7 +24,7 @@ _ID_SHIFT = 11
 
 APPEND = """
     INSERT INTO event (id, at, message, name, data)
-    VALUES (max(coalesce((SELECT max(id) FROM event), 0) + 1, ?1 << 11), ?1, ?2, ?3, ?4)
+    VALUES (max(coalesce((SELECT max(id) FROM event), 0) + 1, ?), ?, ?, ?, ?)
 """
 """One event, with the next id."""
 
@@ -117,7 +117,7 @@ class MailLog:
 
 def _values(event: Event) -> tuple[Value, ...]:
     message = None if event.message is None else number_of(event.message)
-    return event.at, message, event.name, _encode(event.data())
+    return event.at << _ID_SHIFT, event.at, message, event.name, _encode(event.data())
 
 
 def _encode(data: object) -> str:

@@ -113,7 +113,7 @@ GIVE_BACK = """
 GIVE_BACK_OWN = GIVE_BACK.format(whose="lease_owner = ?")
 """Of one owner: it stops."""
 
-GIVE_BACK_OTHERS = GIVE_BACK.format(whose="lease_owner IS NOT ?")
+GIVE_BACK_OTHERS = GIVE_BACK.format(whose="lease_owner <> ?")
 """Of every owner but one: they are dead."""
 
 LOAD = f"SELECT {QUEUED} FROM message WHERE id = ?"  # noqa: S608 - columns are ours

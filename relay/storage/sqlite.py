@@ -141,7 +141,7 @@ class _Writer:
             self._lane.give_back(jobs)
             for action in actions:
                 _run_action(action)
-        self._connection.close()
+        _close(self._connection)
 
     def _commit(self, jobs: list[_Job[object]], actions: list[Callable[[], None]]) -> list[_Job[object]]:
         """Run the jobs in one transaction; give those it did not come to, for another one."""
@@ -210,6 +210,13 @@ class _Writer:
             logger.exception("the database cannot be opened again; the next unit of work tries anew")
 
 
+def _close(connection: apsw.Connection) -> None:
+    try:
+        connection.close()
+    except apsw.Error:  # what was committed is in the write-ahead log; the next opening finds it there
+        logger.exception("a connection to the database could not be closed in order")
+
+
 def _run_action(action: Callable[[], None]) -> None:
     try:
         action()
@@ -227,7 +234,7 @@ def _read(connection: apsw.Connection, lane: _Lane) -> None:
         except BaseException as exc:  # noqa: BLE001 - it belongs to the caller; the thread must live on
             job.error = translate(exc, connection) if isinstance(exc, apsw.Error) else exc
         lane.give_back(jobs)
-    connection.close()
+    _close(connection)
 
 
 class SqliteDatabase:
