@@ -316,7 +316,7 @@ def test_postfix_relays_through_us_signed_in(post: Post) -> None:
             f"smtp_sasl_security_options = noanonymous\n"
             f"smtp_sasl_password_maps = inline:{{ {{[127.0.0.1]:{tap.port} = ana:{PASSWORD}}} }}\n"
         )
-        with running_postfix(post.folder / "postfix", settings) as port:
+        with running_postfix(settings) as port:
             _give_to_postfix(port, post.recipient)
             arrived = post.relay.mail_for(post.recipient)
     assert arrived.content.endswith(tap.content())
@@ -330,7 +330,7 @@ def test_postfix_relays_through_the_gateway(post: Post) -> None:
     """A company's mail system on a trusted network: no sign-in, the rep is known by the envelope sender."""
     with Tap(post.relay.gateway) as tap:
         settings = f"relayhost = [127.0.0.1]:{tap.port}\n"
-        with running_postfix(post.folder / "postfix", settings) as port:
+        with running_postfix(settings) as port:
             _give_to_postfix(port, post.recipient)
             arrived = post.relay.mail_for(post.recipient)
     assert arrived.content.endswith(tap.content())
@@ -349,7 +349,7 @@ def test_postfix_relays_through_us_with_verified_tls(post: Post) -> None:
         "smtp_sasl_security_options = noanonymous\n"
         f"smtp_sasl_password_maps = inline:{{ {{[localhost]:{post.relay.submission} = ana:{PASSWORD}}} }}\n"
     )
-    with running_postfix(post.folder / "postfix", settings) as port:
+    with running_postfix(settings) as port:
         _give_to_postfix(port, post.recipient)
         arrived = post.relay.mail_for(post.recipient)
     assert arrived.content.endswith(EXPECTED)

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,22 +51,24 @@ _LIMIT = 30.0
 
 
 @contextmanager
-def running_postfix(folder: Path, settings: str) -> Iterator[int]:
-    """Run a Postfix with these settings on top; gives the port it takes mail at. Needs root."""
-    config = folder / "etc"
-    for name in ("etc", "queue", "data"):
-        (folder / name).mkdir(parents=True)
-    for each in (folder, *folder.parents):
-        if each.stat().st_uid == folder.stat().st_uid and not each.stat().st_mode & 0o001:
-            each.chmod(each.stat().st_mode | 0o011)  # Postfix's own user must get here
-    shutil.chown(folder / "data", "postfix")
-    (config / "main.cf").write_text(_MAIN.format(folder=folder) + settings)
-    port = _start(folder)
-    try:
-        _wait_for(port)
-        yield port
-    finally:
-        _postfix(folder, "stop")
+def running_postfix(settings: str) -> Iterator[int]:
+    """Run a Postfix with these settings on top; gives the port it takes mail at. Needs root.
+
+    Its folder is not under pytest's: those are for root alone, and Postfix works as a user of its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="postfix-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for each in ("etc", "queue", "data"):
+            (folder / each).mkdir()
+        shutil.chown(folder / "data", "postfix")
+        (folder / "etc" / "main.cf").write_text(_MAIN.format(folder=folder) + settings)
+        port = _start(folder)
+        try:
+            _wait_for(port)
+            yield port
+        finally:
+            _postfix(folder, "stop")
 
 
 def _postfix(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
