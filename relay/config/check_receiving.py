@@ -56,6 +56,7 @@ def _listener_sign_in(listener: ListenerSettings, path: Path, settings: RelaySet
             ("auth", "require_tls"),
             f"lets passwords cross in clear text at listener {listener.name}",
             "warning",
+            given=((*path, "auth"), (*path, "tls")),
         )
 
 

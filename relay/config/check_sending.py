@@ -39,7 +39,9 @@ def _route(route: RouteSettings, path: Path) -> Iterator[Finding]:
         return
     if not route.host:
         yield Finding(
-            (*path, "host"), "is required for a smarthost: the name of the host that takes the mail"
+            (*path, "host"),
+            "is required for a smarthost: the name of the host that takes the mail",
+            given=((*path, "kind"),),
         )
     elif problem := host_problem(route.host):
         yield Finding((*path, "host"), f'"{route.host}" {problem}')

@@ -41,7 +41,7 @@ def test_all_problems_are_told_at_once_in_file_order(tmp_path: Path) -> None:
     text = GOOD.replace("login: ana", "lgoin: ana").replace("default: main", "default: mian")
     text = text.replace("auth: optional", "auth: maybe") + "nonsense: 1\n"
     assert told(tmp_path, text) == [
-        '4:65 listeners.0.auth: "maybe" is not one of none, optional, required',
+        '4:68 listeners.0.auth: "maybe" is not one of none, optional, required',
         '7:12 upstream.default: "mian" names no route; did you mean "main"?',
         '11:5 users.0.lgoin: unknown setting; did you mean "login"?',
         "15:1 nonsense: unknown setting; known here: version, server, listeners, tls, auth, upstream, notices,"
