@@ -25,12 +25,14 @@ _SETTINGS = (
     "synchronous=FULL",  # NORMAL would lose the last commits with the power: 250 means durable
     "wal_autocheckpoint=4096",  # 16 MiB: content that came and went meanwhile never reaches the main file
     "journal_size_limit=67108864",  # after a burst the WAL file shrinks again
-    "cache_size=-16384",  # 16 MiB
+    "cache_size=-8192",  # 8 MiB: mail passes at the end of every table and index, which is less than that
     "mmap_size=0",  # an I/O error in mapped memory is a signal, not an error code
     "temp_store=MEMORY",  # savepoints keep their undo in memory, not in a file in /tmp
     "foreign_keys=ON",  # of the directory; message, delivery and event have none: it would cost each message
     "trusted_schema=OFF",
 )
+
+_READER_SETTINGS = ("query_only=ON", "cache_size=-2048")
 
 
 def connect(path: Path, *, reader: bool = False) -> apsw.Connection:
@@ -43,7 +45,7 @@ def connect(path: Path, *, reader: bool = False) -> apsw.Connection:
             str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_STATEMENTS
         )
         connection.set_busy_timeout(BUSY_MILLISECONDS)
-        for setting in (*_SETTINGS, "query_only=ON") if reader else _SETTINGS:
+        for setting in (*_SETTINGS, *_READER_SETTINGS) if reader else _SETTINGS:
             connection.execute(f"PRAGMA {setting}").fetchall()
     except apsw.NotADBError as exc:
         raise CommandError(f"{path} is not a database of the relay", 78) from exc
