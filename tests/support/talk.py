@@ -1,7 +1,9 @@
 """An SMTP client that says exactly what it is told to, on the test's own event loop."""
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -67,6 +69,12 @@ class Talk:
         assert answer.startswith("220"), answer
         async with asyncio.timeout(LIMIT):
             await self.writer.start_tls(context, server_hostname="localhost")
+
+    def reset(self) -> None:
+        """Cut the connection with RST, as a client that crashes does."""
+        raw: socket.socket = self.writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
 
     async def close(self) -> None:
         """Hang up."""
