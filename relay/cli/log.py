@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from relay.cli.common import EXIT_USAGE, ConfigOption, JsonOption, fail, load_configuration, with_store
-from relay.cli.show import event_json, minute, print_json, print_line, read_since
+from relay.cli.show import event_json, print_json, print_line, read_since
 from relay.cli.story import event_line
 from relay.clock import SystemClock
 from relay.errors import RelayError
@@ -89,7 +89,7 @@ class _Printer:
             if self._as_lines:
                 print_line(event_json(event))
             else:
-                print(f"{minute(event.at)[:10]} {event_line(self._text, event)}", flush=True)
+                print(event_line(self._text, event), flush=True)
 
 
 async def _follow(

@@ -12,6 +12,9 @@ from relay.queue.store import QueueStore
 from relay.storage.database import Transaction
 from relay.storage.sqlite import SqliteDatabase
 
+_TIME_OF_DAY = len("09:14:03")
+"""What the program's log writes first: local time, which is replaced here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -91,7 +94,7 @@ def story_lines(story: Story) -> list[str]:
     if story.events:
         lines += ["  events"]
     text = TextLines(Discretion(subjects="full"))
-    lines += [f"    {minute(event.at)[:10]} {event_line(text, event)}" for event in story.events]
+    lines += [f"    {event_line(text, event)}" for event in story.events]
     return lines
 
 
@@ -134,8 +137,9 @@ class _Kept:
 
 
 def event_line(lines: TextLines, event: LoggedEvent) -> str:
-    """Write an event for people; one of a kind or shape that this version does not know, plainly."""
+    """Write an event for people, with date and time in UTC; one that this version does not know, plainly."""
     try:
-        return lines.event(_Kept(event))
+        line = lines.event(_Kept(event))
     except (KeyError, TypeError, ValueError):
-        return safe(f"{event.name} {event.data}")
+        return f"{minute(event.at)} " + safe(f"{event.name} {event.data}")
+    return f"{minute(event.at)}{line[_TIME_OF_DAY:]}"

@@ -1,0 +1,114 @@
+"""`relay trace` and `relay log`: what became of a message, and what happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Desk
+from tests.support.builders import LOG_COPY_ADDRESS
+from tests.support.command import Ran, relay
+
+TRACE = {"id", "message_id", "rep", "sender", "recipients", "accepted_at", "deliveries", "events"}
+
+
+def _trace(desk: Desk, *arguments: str) -> Ran:
+    return relay("trace", *arguments, "-c", desk.config)
+
+
+def test_a_story_as_json(desk: Desk) -> None:
+    """The fields that are promised, the deliveries and the events."""
+    ran = _trace(desk, desk.offer, "--json")
+    assert ran.json["schema"] == "relay.trace/1"
+    (story,) = ran.items
+    assert set(story) >= TRACE
+    assert story["rep"] == "ana"
+    assert story["recipients"] == ["kim@customer.example", "lee@customer.example"]
+    assert [one["state"] for one in story["deliveries"]] == ["sent", "deferred", "queued"]
+    assert story["events"][0]["event"] == "message.accepted"
+    assert story["events"][0]["at"] == story["accepted_at"]
+    assert LOG_COPY_ADDRESS not in ran.out
+
+
+@pytest.mark.parametrize(
+    "query", ["{offer}", "kim@customer.example", "<1@example.com>", "1@example.com", "the offer", "ana"]
+)
+def test_a_message_is_found_by_what_people_know(desk: Desk, query: str) -> None:
+    """Queue id, recipient, Message-ID, subject words, rep."""
+    ran = _trace(desk, query.format(offer=desk.offer), "--json")
+    assert [item["id"] for item in ran.items] == [desk.offer]
+
+
+def test_a_story_for_people(desk: Desk) -> None:
+    """It says what was decided, by which line, and each delivery's fate; mail cannot colour the terminal."""
+    ran = _trace(desk, "The", "offer")
+    assert ran.code == 0
+    for text in (
+        desk.offer,
+        "ana",
+        "logging.mode (config.yaml:12)",
+        "451 4.7.1 Greylisted",
+        "250 2.0.0 Ok",
+        "accepted",
+    ):
+        assert text in ran.out
+    assert "\x1b" not in ran.out
+    assert LOG_COPY_ADDRESS not in ran.out
+
+
+def test_nothing_found_is_1(desk: Desk) -> None:
+    """With the query in the text."""
+    ran = _trace(desk, "unknown@nowhere.example")
+    assert (ran.code, ran.err) == (1, "relay: no message is known by 'unknown@nowhere.example'\n")
+
+
+def _log(desk: Desk, *arguments: str) -> list[str]:
+    ran = relay("log", "--json", *arguments, "-c", desk.config)
+    assert ran.code == 0, ran
+    assert ran.json["schema"] == "relay.log/1"
+    return [item["event"] for item in ran.items]
+
+
+def test_the_mail_log_is_filtered(desk: Desk) -> None:
+    """By kind, rep, message, address, time and number."""
+    everything = ["message.accepted", "message.accepted", "auth.failed"]
+    assert sorted(_log(desk)) == sorted(everything)
+    assert _log(desk, "--event", "auth.failed") == ["auth.failed"]
+    assert _log(desk, "--event", "message.") == ["message.accepted"] * 2
+    assert _log(desk, "--user", "eve") == ["auth.failed"]
+    assert _log(desk, "--message", desk.hello) == ["message.accepted"]
+    assert _log(desk, "--address", "max@partner") == ["message.accepted"]
+    assert _log(desk, "--since", "2020-01-01T00:00:00Z", "-n", "2") == everything[1:]
+    assert _log(desk, "--since", "2099-01-01") == []
+
+
+def test_the_mail_log_for_people_and_line_by_line(desk: Desk) -> None:
+    """Text names who and what; --jsonl has one object a line."""
+    ran = relay("log", "-c", desk.config)
+    assert "eve" in ran.out
+    assert "\x1b" not in ran.out
+    lines = relay("log", "--jsonl", "-c", desk.config).out.splitlines()
+    assert [json.loads(line)["event"] for line in lines] == _log(desk)
+
+
+def test_a_wrong_queue_id_or_time_is_wrong_usage(desk: Desk) -> None:
+    """Exit code 2."""
+    assert relay("log", "--message", "x", "-c", desk.config).code == 2
+    assert relay("log", "--since", "soon", "-c", desk.config).code == 2
+
+
+def test_the_log_is_followed(desk: Desk) -> None:
+    """What happens is shown while it happens, until Ctrl-C."""
+    command = [sys.executable, "-m", "relay", "log", "--follow", "--json", "-n", "1", "-c", str(desk.config)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as following:
+        assert following.stdout is not None
+        assert json.loads(following.stdout.readline())["event"] == "auth.failed"
+        assert relay("queue", "hold", desk.hello, "-c", desk.config).code == 0
+        assert json.loads(following.stdout.readline())["event"] == "delivery.changed"
+        following.send_signal(signal.SIGINT)
+        assert following.wait(20) == 0
