@@ -74,7 +74,7 @@ def test_what_cannot_be_built_is_told_at_its_setting(tmp_path: Path) -> None:
     places = [line.split(": ")[0] + " " + line.split(": ")[1] for line in found]
     assert places == [
         "4:77 listeners.0.client_ca",
-        "9:48 upstream.routes.main.tls_ca",
+        "9:49 upstream.routes.main.tls_ca",
         "9:104 upstream.routes.main.auth.password",
         "15:20 tls.certificate",
         "16:32 logging.exclude.subjects.0",

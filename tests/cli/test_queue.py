@@ -1,7 +1,11 @@
 """`relay queue`: what waits is listed, and moved by hand."""
 
 import re
+import threading
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import UnixStreamServer
+from typing import ClassVar
 
 import pytest
 
@@ -163,3 +167,36 @@ def test_without_a_store_commands_say_what_to_do(tmp_path: Path) -> None:
 def test_a_damaged_span_is_wrong_usage(desk: Desk) -> None:
     """--older takes a span or a time."""
     assert _queue(desk, "list", "--older", "yesterday").code == 2
+
+
+class _Woken(BaseHTTPRequestHandler):
+    """Stands for the admin socket of a running service: remembers what it was asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def address_string(self) -> str:
+        return "a command"
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+def test_a_running_service_is_woken(desk: Desk) -> None:
+    """Once for a change, and not when nothing was changed."""
+    _Woken.asked.clear()
+    with UnixStreamServer(str(desk.config.parent / "state" / "admin.sock"), _Woken) as service:
+        serving = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        try:
+            assert _queue(desk, "retry", desk.offer).code == 0
+            assert _queue(desk, "retry", desk.offer).code == 1
+        finally:
+            service.shutdown()
+            serving.join()
+    assert _Woken.asked == ["/wake"]
