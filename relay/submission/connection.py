@@ -237,7 +237,7 @@ class Connection(SMTP):
         """Take no further transaction; hang up at once when none is open."""
         self.talk.draining = True
         if self._phase is Phase.TALK and self.talk.mail is None:
-            self._hang_up(status.STOPPING)
+            self._hang_up(status.STOPPING, linger=False)
 
     def abort(self) -> None:
         """Cut the connection."""

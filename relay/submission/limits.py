@@ -97,6 +97,11 @@ class ConnectionGate:
         self._open = 0
         self._networks: dict[str, int] = {}
 
+    def change(self, total: int, per_network: int) -> None:
+        """Go on with other limits; who is in stays."""
+        self._total = total
+        self._per_network = per_network
+
     @property
     def open(self) -> int:
         """Give how many connections are counted now."""
@@ -133,6 +138,12 @@ class MessageRates:
         self.rate = rate
         self._span = round(rate.seconds * _MICROSECONDS)
         self._taken: dict[str, deque[int]] = {}
+
+    def change(self, rate: Rate) -> None:
+        """Go on with another rate; what was taken counts on."""
+        self.rate = rate
+        self._span = round(rate.seconds * _MICROSECONDS)
+        self._taken = {login: deque(taken, maxlen=rate.count) for login, taken in self._taken.items()}
 
     def next_at(self, login: str, now: int) -> int | None:
         """Give None when a message may come now, else the instant from which on one may."""

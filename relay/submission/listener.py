@@ -149,9 +149,21 @@ class Submission:
         context.sni_callback = show_newest
         return context
 
-    def use_contexts(self, contexts: Mapping[str, ssl.SSLContext]) -> None:
-        """Show other certificates from now on, to connections that begin TLS."""
-        self._shared.contexts.update(contexts)
+    def use(self, parts: SubmissionParts) -> None:
+        """Meet new connections by other settings from now on; those that are here keep what they began with.
+
+        The listeners are those that are open, by name: a port neither moves nor closes. Counts of connections and
+        messages go on under the new limits.
+        """
+        limits = parts.settings.limits
+        self._parts = parts
+        self._shared.gate.change(limits.connections.total, limits.connections.per_network)
+        self._shared.rates.change(limits.messages_per_user)
+        self._shared.contexts.update(parts.contexts)
+        settings = {one.name: one for one in parts.settings.listeners}
+        for port in self._ports:
+            if port.door.name in settings:
+                port.door = door_of(parts, self._shared, self._refusals, settings[port.door.name])
 
     def sweep(self) -> None:
         """Hang up on clients that were waited for too long."""
