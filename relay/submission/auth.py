@@ -21,7 +21,6 @@ from relay.status import (
 MECHANISMS = "PLAIN LOGIN"
 LONGEST_LINE = 12288
 """Octets of a response, CRLF included (RFC 4954 §4)."""
-LONGEST_LOGIN = 255
 
 _EMPTY_CHALLENGE = CHALLENGE.fill(challenge="")
 _ASK_LOGIN = CHALLENGE.fill(challenge="VXNlcm5hbWU6")
@@ -39,13 +38,9 @@ class Credential:
     """PLAIN's authorization identity; only "" and the login itself are ever granted."""
 
     @property
-    def provable(self) -> bool:
-        """Tell whether it is worth looking at: nobody may act as somebody else, and no login is that long."""
-        return (
-            0 < len(self.login.encode()) <= LONGEST_LOGIN
-            and self.authorize_as in ("", self.login)
-            and self.login.isprintable()
-        )
+    def claimed(self) -> str:
+        """Give the login that is to be proved; "", which is nobody's, for who would act as somebody else."""
+        return self.login if self.authorize_as in ("", self.login) else ""
 
 
 @dataclass(frozen=True, slots=True)

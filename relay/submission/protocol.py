@@ -10,7 +10,7 @@ import asyncio
 import logging
 
 from relay import status
-from relay.directory.credentials import Proven, Verdict, Wrong
+from relay.directory.credentials import Proven, Wrong
 from relay.status import Reply
 from relay.submission import signing_in
 from relay.submission.acceptance import conclude, trouble
@@ -239,7 +239,9 @@ class SubmissionProtocol(Connection):
     async def _prove(self, credential: Credential) -> None:
         started = self._seconds()
         try:
-            verdict = await self._verdict(credential)
+            verdict = await self._door.credentials.verify(
+                credential.claimed, credential.password, self.talk.client
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is asked to come again
             self._answered(trouble("checking a password", error))
             return
@@ -249,9 +251,3 @@ class SubmissionProtocol(Connection):
         if isinstance(verdict, Wrong) and verdict.delay_seconds > 0:
             await asyncio.sleep(min(verdict.delay_seconds, _LONGEST_DELAY))
         self._answered(signing_in.proved(self.talk, credential, verdict))
-
-    async def _verdict(self, credential: Credential) -> Verdict:
-        if not credential.provable:
-            return Wrong(1.0)
-        credentials = self._door.credentials
-        return await credentials.verify(credential.login, credential.password, self.talk.client)
