@@ -143,3 +143,9 @@ def setup(settings: LogsSettings, stream: TextIO | None = None, key: bytes | Non
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)
     return handler
+
+
+def finish() -> None:
+    """Write what waits, and end what `setup` began."""
+    for handler in [one for one in logging.getLogger().handlers if isinstance(one, LineHandler)]:
+        handler.close()

@@ -8,46 +8,49 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import shutil
-import signal
-import socket
-import ssl
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
-from datetime import timedelta
 from functools import partial
 
+from relay.building import Built, build, build_problems
 from relay.clock import SystemClock
-from relay.config.loader import Configuration
-from relay.config.model import ListenerSettings
+from relay.config.difference import Difference, differences, in_force
+from relay.config.loader import Configuration, load
 from relay.config.secrets import read_secret
 from relay.delivery.courier import SmtpCourier
-from relay.directory.credentials import CredentialRules, Credentials
-from relay.directory.model import Directory
+from relay.directory.credentials import Credentials
 from relay.directory.store import DirectoryStore
-from relay.directory.throttle import Limits
 from relay.errors import CommandError, ConfigError, StorageError
-from relay.logs import setup
+from relay.logs import finish, setup
 from relay.maillog.store import MailLog
 from relay.metrics import Metrics
-from relay.policy.rules import Rules, compile_rules
-from relay.queue.listing import Listing
-from relay.queue.rules import rules_of
+from relay.process import (
+    GRACE,
+    Wishes,
+    ended,
+    first_cause,
+    loop_factory,
+    tell_systemd,
+    tell_systemd_of_reload,
+    within,
+)
+from relay.queue.listing import Listing, Standing
 from relay.queue.runner import Runner
 from relay.queue.store import QueueStore
+from relay.storage.keys import lasting_key
 from relay.storage.lease import StateLock
 from relay.storage.spool import SPOOL_NAME, Spool
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from relay.submission.listener import Submission, SubmissionParts
-from relay.tls import server_context
 
 logger = logging.getLogger(__name__)
 
-GRACE = 30.0
-"""Seconds that transactions and attempts under way get to end when the service stops."""
 _LOOK_EVERY = 1.0
 _DISK_EVERY = 5.0
+_COUNT_SHARE = 20.0
+"""The queue is counted for at most one part in so many of the time: a walk over a million deliveries takes a while."""
+_LOG_KEY = "logs.key"
 
 
 def run(configuration: Configuration) -> int:
@@ -55,47 +58,36 @@ def run(configuration: Configuration) -> int:
 
     Raises CommandError or ConfigError when it cannot start; then nothing was changed.
     """
-    handler = setup(configuration.settings.logs)
+    setup(configuration.settings.logs)
     try:
         with ExitStack() as stack:
             stack.enter_context(StateLock(configuration.state_dir))
-            runner = stack.enter_context(asyncio.Runner(loop_factory=_loop_factory()))
+            _set_up_logs(configuration)
+            runner = stack.enter_context(asyncio.Runner(loop_factory=loop_factory()))
             runner.run(_serve(configuration))
     except BaseExceptionGroup as group:
-        raise _first_cause(group) from group
+        raise first_cause(group) from group
     finally:
-        handler.close()
+        finish()
     return 0
 
 
-def _first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give what the command line can say in one line; the group itself when there is no such thing in it."""
-    told: BaseException | None = group.subgroup((CommandError, ConfigError))
-    while isinstance(told, BaseExceptionGroup):
-        told = told.exceptions[0]
-    return told or group
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Give uvloop's loop where it is installed (extra `fast`), else None: asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+def _set_up_logs(configuration: Configuration) -> None:
+    """Have program logs written as the settings say; hashes of addresses are the same from one start to the next."""
+    logs = configuration.settings.logs
+    key = lasting_key(configuration.state_dir / _LOG_KEY) if logs.addresses == "hash" else None
+    setup(logs, key=key)
 
 
 async def _serve(configuration: Configuration) -> None:
-    stop = asyncio.Event()
-    hurry = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: hurry.set() if stop.is_set() else stop.set())
+    wishes = Wishes()
+    wishes.listen()
     async with AsyncExitStack() as stack:
-        service = await Service.build(configuration, stack)
-        await service.start(stack, hurry)
+        service = await Service.open(configuration, stack, wishes)
+        await service.start(stack)
+        logger.info("config.loaded: %s", configuration.path)
         tell_systemd("READY=1")
-        await stop.wait()
+        await wishes.stop.wait()
         logger.info("stopping: transactions under way get %.0f seconds; a second signal skips that", GRACE)
         tell_systemd("STOPPING=1")
 
@@ -103,28 +95,27 @@ async def _serve(configuration: Configuration) -> None:
 class Service:
     """The parts of one running service. Fulfils relay.web.health.Actions."""
 
-    def __init__(self, configuration: Configuration, database: SqliteDatabase, directory: Directory) -> None:
-        settings = configuration.settings
-        self.configuration = configuration
-        self.clock = SystemClock()
+    def __init__(self, database: SqliteDatabase, built: Built, meter: Metrics, wishes: Wishes) -> None:
+        self.built = built
         self.database = database
+        self.meter = meter
+        self.wishes = wishes
+        configuration = built.configuration
+        self.state_dir = configuration.state_dir
+        self.clock = SystemClock()
         self.directory_store = DirectoryStore()
-        self.directory = directory
-        self.rules: Rules = compile_rules(
-            settings, configuration.place, directory.reps(), hostname=configuration.hostname
-        )
-        self.meter = Metrics()
         self.mail_log = MailLog()
-        self.spool = Spool(configuration.state_dir / SPOOL_NAME)
-        self.credentials = Credentials(lambda: self.directory, _credential_rules(configuration), self.clock)
+        self.spool = Spool(self.state_dir / SPOOL_NAME)
+        self.credentials = Credentials(lambda: self.built.directory, built.credentials, self.clock)
         self.courier = self._courier()
+        self.store = QueueStore(self.spool, keep_content=built.runner.keep_content is not None)
         self.runner = Runner(
             database,
-            QueueStore(self.spool, keep_content=settings.retention.content != "until_done"),
+            self.store,
             self.mail_log,
             self.spool,
             [self.courier],
-            rules_of(settings, configuration.hostname),
+            built.runner,
             self.clock,
             meter=self.meter,
         )
@@ -132,34 +123,39 @@ class Service:
         self.free_octets = 0
         self._looked_at_disk = -_DISK_EVERY
         self._look = asyncio.Event()
+        self._changing = asyncio.Lock()
+        self._counted: tuple[float, Standing] = (0.0, Standing())
         self._open = False
 
     @classmethod
-    async def build(cls, configuration: Configuration, stack: AsyncExitStack) -> "Service":
+    async def open(cls, configuration: Configuration, stack: AsyncExitStack, wishes: Wishes) -> "Service":
         """Open the store, read the reps, and put the parts together; nothing listens yet."""
-        database = await SqliteDatabase.open(configuration.state_dir / DATABASE_NAME, create=True)
+        meter = Metrics()
+        path = configuration.state_dir / DATABASE_NAME
+        database = await SqliteDatabase.open(path, create=True, observe=meter.commit_took)
         stack.push_async_callback(database.close)
         store = DirectoryStore()
         directory = await database.read(
             lambda tx: store.snapshot(tx, configuration.settings, configuration.place)
         )
-        return cls(configuration, database, directory)
+        return cls(database, build(configuration, directory), meter, wishes)
 
-    async def start(self, stack: AsyncExitStack, hurry: asyncio.Event) -> None:
+    async def start(self, stack: AsyncExitStack) -> None:
         """Start the parts in order; the stack stops them in reverse. Raises CommandError when a port is taken."""
+        hurry = self.wishes.hurry
         self.meter.started(self.clock.now() / 1_000_000)
         self._check_disk()
         group = await stack.enter_async_context(asyncio.TaskGroup())
         running = group.create_task(self.runner.run())
-        watching = group.create_task(self._watch())
-        stack.callback(watching.cancel)
-        stack.push_async_callback(partial(_wait, running))
+        for watching in (self._watch(), self._reload_when_asked()):
+            stack.callback(group.create_task(watching).cancel)
+        stack.push_async_callback(partial(ended, running))
         stack.push_async_callback(self.courier.close)
-        stack.push_async_callback(partial(_within, hurry, self.runner.stop))
+        stack.push_async_callback(partial(within, hurry, self.runner.stop))
         await self._start_http(stack)
         bound = await self.submission.start()
-        stack.push_async_callback(partial(_within, hurry, self._stop_listening))
-        for listener, address in zip(self.configuration.settings.listeners, bound, strict=True):
+        stack.push_async_callback(partial(within, hurry, self._stop_listening))
+        for listener, address in zip(self.built.configuration.settings.listeners, bound, strict=True):
             logger.info("listening on %s (%s, tls %s)", address, listener.name, listener.tls)
         self._open = True
         # What lives as long as the service is looked at no more by the garbage collector.
@@ -174,39 +170,40 @@ class Service:
         from relay.web.admin import SOCKET_NAME
         from relay.web.health import HttpServer, admin_app, health_app
 
-        address = self.configuration.settings.metrics.address
+        address = self.built.configuration.settings.metrics.address
         if address is not None:
             health = HttpServer(health_app(self))
             bound = await health.start(address)
             stack.push_async_callback(health.stop)
             logger.info("health and metrics on %s", bound)
         admin = HttpServer(admin_app(self))
-        await admin.start(self.configuration.state_dir / SOCKET_NAME)
+        await admin.start(self.state_dir / SOCKET_NAME)
         stack.push_async_callback(admin.stop)
 
     # What the parts are made of
 
     def _courier(self) -> SmtpCourier:
-        settings = self.configuration.settings
-        base = self.configuration.path.parent
+        configuration = self.built.configuration
+        settings, base = configuration.settings, configuration.path.parent
         return SmtpCourier(
             settings.upstream,
             settings.logging.bcc,
-            self.configuration.hostname,
-            resolve=self.configuration.resolve,
+            configuration.hostname,
+            resolve=configuration.resolve,
             secret=lambda reference: read_secret(reference, base),
             clock=self.clock,
             own_route=settings.notices.route,
         )
 
     def _submission_parts(self) -> SubmissionParts:
+        configuration = self.built.configuration
         return SubmissionParts(
-            settings=self.configuration.settings,
-            hostname=self.configuration.hostname,
-            place=self.configuration.place,
-            contexts=listener_contexts(self.configuration),
-            rules=lambda: self.rules,
-            reps=lambda: self.directory,
+            settings=configuration.settings,
+            hostname=configuration.hostname,
+            place=configuration.place,
+            contexts=self.built.contexts,
+            rules=lambda: self.built.rules,
+            reps=lambda: self.built.directory,
             credentials=self.credentials,
             intake=self.runner,
             spool=self.spool.create,
@@ -221,7 +218,7 @@ class Service:
 
     def has_room(self) -> bool:
         """Tell whether there is disk enough for another message."""
-        return self.free_octets >= self.configuration.settings.limits.minimum_free_disk
+        return self.free_octets >= self.built.configuration.settings.limits.minimum_free_disk
 
     async def _watch(self) -> None:
         """Look for changed reps and at the disk, every second and when told; and measure how late the loop is."""
@@ -244,24 +241,85 @@ class Service:
         now = self.clock.monotonic()
         if now - self._looked_at_disk >= _DISK_EVERY:
             self._looked_at_disk = now
-            self.free_octets = shutil.disk_usage(self.configuration.state_dir).free
+            self.free_octets = shutil.disk_usage(self.state_dir).free
             self.meter.disk_free(self.free_octets)
 
     async def _take_new_reps(self) -> None:
         """Swap the directory and the rules for new ones when a command has changed reps."""
-        store, configuration = self.directory_store, self.configuration
-        if await self.database.read(store.current_version) == self.directory.version:
+        if await self.database.read(self.directory_store.current_version) == self.built.directory.version:
             return
-        directory = await self.database.read(
-            lambda tx: store.snapshot(tx, configuration.settings, configuration.place)
-        )
-        self.rules = compile_rules(
-            configuration.settings, configuration.place, directory.reps(), hostname=configuration.hostname
-        )
-        self.directory = directory
+        async with self._changing:
+            configuration = self.built.configuration
+            directory = await self.database.read(
+                lambda tx: self.directory_store.snapshot(tx, configuration.settings, configuration.place)
+            )
+            self.built = self.built.with_directory(directory)
         logger.info("the reps were changed; there are %d now", len(directory.reps()))
 
+    # Reloading: everything is built before anything is swapped
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self.wishes.reload.wait()
+            self.wishes.reload.clear()
+            await self.reload()
+
+    async def reload(self) -> Mapping[str, object]:
+        """Read the settings anew and go by them, all of them or none; give what changed, or what is wrong."""
+        async with self._changing:
+            tell_systemd_of_reload()
+            try:
+                changes = await self._reload()
+            except ConfigError as exc:
+                return self._not_reloaded([str(problem) for problem in exc.problems])
+            except (CommandError, StorageError) as exc:
+                return self._not_reloaded([str(exc)])
+            except Exception:
+                logger.exception("config.reload.failed: something unexpected went wrong")
+                return self._not_reloaded(["something unexpected went wrong; the program's log tells"])
+            finally:
+                tell_systemd("READY=1")
+        self.meter.reloaded(True, self.clock.now() / 1_000_000)
+        logger.info("config.loaded: %s", "; ".join(map(str, changes)) or "no setting has changed")
+        return {"reloaded": True, "changes": [str(change) for change in changes], "problems": []}
+
+    async def _reload(self) -> Sequence[Difference]:
+        before = self.built.configuration
+        wanted = await asyncio.to_thread(load, before.path)
+        problems = await asyncio.to_thread(build_problems, wanted)
+        if any(problem.severity == "error" for problem in problems):
+            raise ConfigError(tuple(problems))
+        configuration = in_force(before, wanted)
+        directory = await self.database.read(
+            lambda tx: self.directory_store.snapshot(tx, configuration.settings, configuration.place)
+        )
+        built = await asyncio.to_thread(build, configuration, directory)
+        if before.settings.logs != configuration.settings.logs:
+            _set_up_logs(configuration)
+        self._use(built)
+        return differences(before.settings, wanted.settings)
+
+    def _use(self, built: Built) -> None:
+        """Swap what the parts go by. Nothing here waits or fails: all of it was built before."""
+        self.built = built
+        settings = built.configuration.settings
+        self.submission.use(self._submission_parts())
+        self.courier.use(settings.upstream, settings.logging.bcc, settings.notices.route)
+        self.store.use(keep_content=built.runner.keep_content is not None)
+        self.runner.use(built.runner)
+        self.credentials.change(built.credentials)
+        self.wake()
+
+    def _not_reloaded(self, problems: Sequence[str]) -> Mapping[str, object]:
+        self.meter.reloaded(False, self.clock.now() / 1_000_000)
+        logger.error("config.reload.failed: the earlier settings stay: %s", "; ".join(problems))
+        return {"reloaded": False, "changes": [], "problems": list(problems)}
+
     # What HTTP may ask (relay.web.health.Actions)
+
+    def stop(self) -> None:
+        """Stop in good order; asked a second time, without waiting for anybody."""
+        self.wishes.ask_to_stop()
 
     def wake(self) -> None:
         """Look at once for what is due and for changed reps; a hop that failed a moment ago is tried, too."""
@@ -282,7 +340,7 @@ class Service:
             "reasons": list(self.ready()),
             "connections": self.submission.connections,
             "free_octets": self.free_octets,
-            "reps": len(self.directory.reps()),
+            "reps": len(self.built.directory.reps()),
             "queue": {f"{transport}.{state}": count for (transport, state), count in tally.items()},
             "hops": [
                 {
@@ -297,70 +355,14 @@ class Service:
         }
 
     async def metrics(self) -> bytes:
-        """Give all metrics, with the queue's gauges set anew."""
-        tally = await self.database.read(Listing().tally)
-        counts: dict[str, int] = {}
-        for (_, state), count in tally.items():
-            counts[state] = counts.get(state, 0) + count
-        self.meter.queue_holds(counts, {})
+        """Give all metrics, with the queue's gauges set anew where counting does not cost too much."""
+        due, standing = self._counted
+        began = self.clock.monotonic()
+        if began >= due:
+            standing = await self.database.read(Listing().standing)
+            done = self.clock.monotonic()
+            self._counted = (done + (done - began) * _COUNT_SHARE, standing)
+        now = self.clock.now()
+        ages = {state: max(0, now - at) / 1_000_000 for state, at in standing.oldest.items()}
+        self.meter.queue_holds(standing.counts, ages)
         return self.meter.exposition()
-
-
-def listener_contexts(configuration: Configuration) -> dict[str, ssl.SSLContext]:
-    """Make the TLS context of every listener that has one. Raises CommandError (78) that names the file."""
-    return {
-        listener.name: _listener_context(configuration, listener)
-        for listener in configuration.settings.listeners
-        if listener.tls != "none"
-    }
-
-
-def _listener_context(configuration: Configuration, listener: ListenerSettings) -> ssl.SSLContext:
-    tls = configuration.settings.tls
-    assert tls is not None, "the loader refuses a TLS listener without tls:"
-    key = read_secret(tls.private_key, configuration.path.parent)
-    client_ca = configuration.resolve(listener.client_ca) if listener.client_ca else None
-    return server_context(
-        configuration.resolve(tls.certificate), key, minimum=tls.minimum_version, client_ca=client_ca
-    )
-
-
-def _credential_rules(configuration: Configuration) -> CredentialRules:
-    auth = configuration.settings.auth
-    failures = auth.failures
-    return CredentialRules(
-        Limits(failures.max, _seconds(failures.per), _seconds(failures.block)), _seconds(auth.cache)
-    )
-
-
-def _seconds(span: timedelta) -> float:
-    return span.total_seconds()
-
-
-async def _wait(task: "asyncio.Task[None]") -> None:
-    await asyncio.wait([task])
-
-
-async def _within(hurry: asyncio.Event, stop: Callable[[float], Coroutine[object, object, None]]) -> None:
-    """Stop a part with the usual grace; once `hurry` is set, with none."""
-    if hurry.is_set():
-        await stop(0.0)
-        return
-    loop = asyncio.get_running_loop()
-    stopping: asyncio.Task[object] = loop.create_task(stop(GRACE))
-    hurrying: asyncio.Task[object] = loop.create_task(hurry.wait())
-    await asyncio.wait([stopping, hurrying], return_when=asyncio.FIRST_COMPLETED)
-    hurrying.cancel()
-    if not stopping.done():
-        stopping.cancel()
-        await asyncio.wait([stopping])
-        await stop(0.0)
-
-
-def tell_systemd(state: str) -> None:
-    """Tell systemd how the service stands (sd_notify(3)); nothing happens when it did not start us."""
-    path = os.environ.get("NOTIFY_SOCKET", "")
-    if not path:
-        return
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.sendto(state.encode(), "\0" + path[1:] if path.startswith("@") else path)

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from relay.cli import check, config, demo, hash_password, log, queue, serve, trace, user
+from relay.cli import backup, check, config, demo, hash_password, log, queue, serve, service, trace, user
 from relay.cli.common import ConfigOption, remember_config
 from relay.errors import CommandError, ConfigError, RelayError
 
-_PARTS = (serve, demo, check, config, trace, log, queue, user, hash_password)
+_PARTS = (serve, service, demo, check, config, trace, log, queue, user, hash_password, backup)
 _EXIT_CONFIG = 78
 
 
@@ -35,7 +35,8 @@ def build() -> typer.Typer:
         context: typer.Context,
         config: ConfigOption = None,
         version: Annotated[
-            bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+            bool,
+            typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop."),
         ] = False,
     ) -> None:
         """Keep what stands before the command."""

@@ -1,6 +1,7 @@
 """What people ask of the queue: lists, counts, and finding a message again. Nothing here changes anything."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from relay.delivery_kind import Role, Transport
 from relay.errors import RelayError
@@ -24,6 +25,12 @@ TALLY = """
     WHERE m.closed_at IS NULL GROUP BY d.transport, d.state
 """
 """How many deliveries of open messages are in each state."""
+
+STANDING = """
+    SELECT d.state, count(*), min(d.created_at) FROM message m JOIN delivery d ON d.message = m.id
+    WHERE m.closed_at IS NULL AND d.state IN ('waiting', 'queued', 'active', 'deferred', 'held') GROUP BY d.state
+"""
+"""How many open deliveries are in each state, and since when the oldest of them is in the queue: one walk for both."""
 
 FOUND = """
     SELECT id, login, reverse_path, accepted_at, closed_at, octets, message_id, subject, header_from, client, listener,
@@ -67,6 +74,16 @@ _MOST_WORDS = 20
 Deliveries = list[ListedDelivery]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the queue stands."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Deliveries by state, the final ones left out."""
+    oldest: Mapping[str, int] = field(default_factory=dict)
+    """By state, the instant at which the oldest of them came in."""
+
+
 class Listing:
     """The questions; relay.queue.store.QueueStore answers them."""
 
@@ -93,6 +110,11 @@ class Listing:
             (Transport(str(transport)), State(str(state))): integer(number)
             for transport, state, number in tx.execute(TALLY)
         }
+
+    def standing(self, tx: Transaction) -> Standing:
+        """Count the open deliveries by state, and find the oldest of each: walked by the queue, not by the history."""
+        rows = [(str(row[0]), integer(row[1]), integer(row[2])) for row in tx.execute(STANDING)]
+        return Standing({row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows})
 
     def find(self, tx: Transaction, query: str, limit: int) -> Sequence[FoundMessage]:
         """Find messages by queue id (or an unambiguous end of one), Message-ID, address, rep or words of the subject.

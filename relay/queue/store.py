@@ -5,6 +5,7 @@ and the events that tell of it are one. The states are moved only as relay.queue
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from relay.clock import Clock, SystemClock
 from relay.delivery_kind import Role, Transport
@@ -152,6 +153,10 @@ class QueueStore(Operations):
     ) -> None:
         remove = None if spool is None else spool.remove
         super().__init__(Ending(clock or SystemClock(), remove, keep_content))
+
+    def use(self, *, keep_content: bool) -> None:
+        """Go on with another retention of content."""
+        self._ending = replace(self._ending, keep_content=keep_content)
 
     def accept(
         self, tx: Transaction, message: NewMessage, plan: Sequence[PlannedDelivery], *, lease: Lease | None

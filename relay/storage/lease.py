@@ -23,6 +23,27 @@ def boot_id() -> str:
         return ""
 
 
+def holder(state_dir: Path) -> int | None:
+    """Give the process id of the service that works in a state folder; None when there is none.
+
+    0 when one does and its id cannot be read. Raises CommandError 77 when the lock may not be looked at.
+    """
+    try:
+        descriptor = os.open(state_dir / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise CommandError(f"{state_dir / LOCK_NAME} cannot be opened: {exc.strerror}", 77) from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 20, 0).strip()
+        return int(text) if text.isdigit() else 0
+    finally:
+        os.close(descriptor)
+    return None
+
+
 class StateLock:
     """`relay.lock` in state_dir, held by the one `relay serve` that works there; a context manager.
 

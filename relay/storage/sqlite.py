@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Generic, TypeVar
 
 import apsw
@@ -21,6 +22,7 @@ from relay.storage.database import Transaction
 from relay.storage.migrate import check, migrate, migrations
 
 T = TypeVar("T")
+Observer = Callable[[float], None]
 logger = logging.getLogger(__name__)
 
 DATABASE_NAME = "relay.db"
@@ -120,8 +122,9 @@ class _Lane:
 class _Writer:
     """The one thread that changes the database."""
 
-    def __init__(self, path: Path, connection: apsw.Connection, lane: _Lane) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, lane: _Lane, observe: Observer) -> None:
         self._path = path
+        self._observe = observe
         self._connection = connection
         self._lane = lane
         self.commits = 0
@@ -160,9 +163,11 @@ class _Writer:
                 )
                 self._fail(jobs[:position], lost)
                 return jobs[position + 1 :]
+        began = perf_counter()
         try:
             self._connection.execute("COMMIT")
             self.commits += 1
+            self._observe(perf_counter() - began)
             actions += tx.actions
         except apsw.Error as exc:
             self._fail(jobs, translate(exc, self._connection))
@@ -240,10 +245,12 @@ def _read(connection: apsw.Connection, lane: _Lane) -> None:
 class SqliteDatabase:
     """An SQLite file, as relay.storage.database.Database promises. Made by `open`, ended by `close`."""
 
-    def __init__(self, path: Path, writer: apsw.Connection, readers: list[apsw.Connection]) -> None:
+    def __init__(
+        self, path: Path, writer: apsw.Connection, readers: list[apsw.Connection], observe: Observer
+    ) -> None:
         self._writes = _Lane(WAITING_WRITES)
         self._reads = _Lane(WAITING_READS)
-        self._writer = _Writer(path, writer, self._writes)
+        self._writer = _Writer(path, writer, self._writes, observe)
         self._readers = [
             threading.Thread(
                 target=_read, args=(reader, self._reads), name=f"relay-store-reader-{n}", daemon=True
@@ -254,14 +261,15 @@ class SqliteDatabase:
             thread.start()
 
     @classmethod
-    async def open(cls, path: Path, *, create: bool) -> "SqliteDatabase":
+    async def open(cls, path: Path, *, create: bool, observe: Observer = lambda _: None) -> "SqliteDatabase":
         """Open the file; `create` makes it and brings its schema up to date, else it must be there and be current.
 
+        `observe` is told how many seconds each commit took, on the writer's thread.
         Raises CommandError (75: not there yet or too old; 77: somebody else's; 78: too new or no database of ours)
         or StorageUnavailable.
         """
         writer, readers = await asyncio.to_thread(_open, path, create)
-        return cls(path, writer, readers)
+        return cls(path, writer, readers, observe)
 
     @property
     def commits(self) -> int:

@@ -1,4 +1,4 @@
-"""Answer /metrics, /livez and /readyz on a port, and /wake and /status on the admin socket.
+"""Answer /metrics, /livez and /readyz on a port, and /wake, /status, /reload and /stop on the admin socket.
 
 Served by uvicorn in the service's own loop, which keeps its signal handlers. Import this file when it is
 needed only: starlette and uvicorn take a tenth of a second.
@@ -44,6 +44,14 @@ class Actions(Protocol):
         """Give the live state, as JSON can hold it."""
         ...
 
+    async def reload(self) -> Mapping[str, object]:
+        """Read the settings anew: `reloaded`, and the `changes` or the `problems`, each a line for people."""
+        ...
+
+    def stop(self) -> None:
+        """Stop in good order; asked a second time, without waiting for anybody."""
+        ...
+
     def ready(self) -> Sequence[str]:
         """Give the reasons why no mail can be taken now, in plain words; none: it can."""
         ...
@@ -79,7 +87,21 @@ def admin_app(actions: Actions) -> Starlette:
     async def status(_request: Request) -> Response:
         return JSONResponse({"schema": "relay.status/1", **await actions.status()})
 
-    return Starlette(routes=[Route("/wake", wake, methods=["POST"]), Route("/status", status)])
+    async def reload(_request: Request) -> Response:
+        return JSONResponse({"schema": "relay.reload/1", **await actions.reload()})
+
+    async def stop(_request: Request) -> Response:
+        actions.stop()
+        return JSONResponse({"schema": "relay.stop/1", "stopping": True})
+
+    return Starlette(
+        routes=[
+            Route("/wake", wake, methods=["POST"]),
+            Route("/status", status),
+            Route("/reload", reload, methods=["POST"]),
+            Route("/stop", stop, methods=["POST"]),
+        ]
+    )
 
 
 class _Server(uvicorn.Server):

@@ -24,6 +24,7 @@ class Service:
 
     def __init__(self) -> None:
         self.woken = 0
+        self.stopped = 0
         self.reasons: list[str] = []
         self.own = Metrics()
 
@@ -32,6 +33,12 @@ class Service:
 
     async def status(self) -> Mapping[str, object]:
         return {"active": 3}
+
+    async def reload(self) -> Mapping[str, object]:
+        return {"reloaded": True, "changes": ["~ logging.delay 30s -> 60s"], "problems": []}
+
+    def stop(self) -> None:
+        self.stopped += 1
 
     def ready(self) -> Sequence[str]:
         return self.reasons

@@ -1,0 +1,153 @@
+"""Make of one Configuration and the reps all that the running parts go by: one value, swapped whole at a reload."""
+
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from relay.config.loader import Configuration
+from relay.config.model import ListenerSettings
+from relay.config.secrets import read_secret, secret_references
+from relay.directory.credentials import CredentialRules
+from relay.directory.model import Directory
+from relay.directory.store import reps_of_settings
+from relay.directory.throttle import Limits
+from relay.errors import CommandError, ConfigError, Problem
+from relay.policy.rules import Rules, compile_rules
+from relay.queue.rules import RunnerRules, rules_of
+from relay.tls import client_context, server_context
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What the parts go by. Never changed, only replaced whole."""
+
+    configuration: Configuration
+    directory: Directory
+    rules: Rules
+    contexts: Mapping[str, ssl.SSLContext]
+    """By listener name, for those with TLS."""
+    credentials: CredentialRules
+    runner: RunnerRules
+
+    def with_directory(self, directory: Directory) -> "Built":
+        """Give the same under other reps. Raises ConfigError when no rules can be made of them."""
+        return replace(self, directory=directory, rules=_rules_of(self.configuration, directory))
+
+
+def build(configuration: Configuration, directory: Directory) -> Built:
+    """Build everything. Raises ConfigError, or CommandError (78) that names what cannot be read."""
+    return Built(
+        configuration,
+        directory,
+        _rules_of(configuration, directory),
+        listener_contexts(configuration),
+        _credential_rules(configuration),
+        rules_of(configuration.settings, configuration.hostname),
+    )
+
+
+def _rules_of(configuration: Configuration, directory: Directory) -> Rules:
+    return compile_rules(
+        configuration.settings, configuration.place, directory.reps(), hostname=configuration.hostname
+    )
+
+
+def listener_contexts(configuration: Configuration) -> dict[str, ssl.SSLContext]:
+    """Make the TLS context of every listener that has one. Raises CommandError (78) that names the file."""
+    return {
+        listener.name: _listener_context(configuration, listener)
+        for listener in configuration.settings.listeners
+        if listener.tls != "none"
+    }
+
+
+def _listener_context(configuration: Configuration, listener: ListenerSettings) -> ssl.SSLContext:
+    tls = configuration.settings.tls
+    assert tls is not None, "the loader refuses a TLS listener without tls:"
+    key = read_secret(tls.private_key, configuration.path.parent)
+    client_ca = configuration.resolve(listener.client_ca) if listener.client_ca else None
+    return server_context(
+        configuration.resolve(tls.certificate), key, minimum=tls.minimum_version, client_ca=client_ca
+    )
+
+
+def _credential_rules(configuration: Configuration) -> CredentialRules:
+    auth = configuration.settings.auth
+    failures = auth.failures
+    return CredentialRules(
+        Limits(failures.max, _seconds(failures.per), _seconds(failures.block)), _seconds(auth.cache)
+    )
+
+
+def _seconds(span: timedelta) -> float:
+    return span.total_seconds()
+
+
+# Trying: what `relay check` and a reload want to know before anything is swapped
+
+
+def build_problems(configuration: Configuration) -> list[Problem]:
+    """Build what the service would build - secrets are read, certificates loaded - and give what goes wrong."""
+    parts = (_secrets, _certificate, _client_authorities, _route_authorities, _rules)
+    return list(dict.fromkeys(problem for part in parts for problem in part(configuration)))
+
+
+def _tried(configuration: Configuration, path: str, make: Callable[[], object]) -> Iterator[Problem]:
+    try:
+        make()
+    except CommandError as error:
+        yield configuration.locate(path, str(error), "error")
+
+
+def _secrets(configuration: Configuration) -> Iterator[Problem]:
+    base = configuration.path.parent
+    for path, reference in secret_references(configuration.settings):
+        try:
+            read_secret(reference, base, path)
+        except CommandError as error:
+            yield configuration.locate(path, str(error).removeprefix(f"{path}: "), "error")
+
+
+def _certificate(configuration: Configuration) -> Iterator[Problem]:
+    tls = configuration.settings.tls
+    if tls is None:
+        return
+    with suppress(CommandError):  # a key that cannot be read is told with the other secrets
+        key = read_secret(tls.private_key, configuration.path.parent)
+        certificate = configuration.resolve(tls.certificate)
+        yield from _tried(
+            configuration,
+            "tls.certificate",
+            lambda: server_context(certificate, key, minimum=tls.minimum_version, client_ca=None),
+        )
+
+
+def _client_authorities(configuration: Configuration) -> Iterator[Problem]:
+    for number, listener in enumerate(configuration.settings.listeners):
+        if listener.client_ca is not None:
+            yield from _authority(configuration, f"listeners.{number}.client_ca", listener.client_ca)
+
+
+def _route_authorities(configuration: Configuration) -> Iterator[Problem]:
+    for name, route in configuration.settings.upstream.routes.items():
+        if route.tls_ca is not None:
+            yield from _authority(configuration, f"upstream.routes.{name}.tls_ca", route.tls_ca)
+
+
+def _authority(configuration: Configuration, path: str, name: str) -> Iterator[Problem]:
+    authority: Path = configuration.resolve(name)
+    yield from _tried(configuration, path, lambda: client_context(authority))
+
+
+def _rules(configuration: Configuration) -> Iterator[Problem]:
+    problems: list[Problem] = []
+    reps = reps_of_settings(configuration.settings, configuration.place, problems)
+    try:
+        compile_rules(configuration.settings, configuration.place, reps, hostname=configuration.hostname)
+    except ConfigError as error:
+        problems += error.problems
+    for problem in problems:
+        yield configuration.locate(problem.path, problem.text, problem.severity)
