@@ -37,7 +37,7 @@ from relay.storage.sqlite import SqliteDatabase
 Verb = Callable[[QueueStore, Transaction, Selection, int], list[ListedDelivery]]
 
 Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]...", help="Queue ids, or numbers of deliveries.")
+    list[str] | None, typer.Argument(metavar="ID", help="Queue ids, or numbers of deliveries.")
 ]
 From = Annotated[
     str | None, typer.Option("--from", metavar="GLOB", help="Whose sender fits, such as *@example.com.")
@@ -110,7 +110,7 @@ def list_command(
 
 def show(
     context: typer.Context,
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Queue ids, or numbers of deliveries.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Queue ids, or numbers of deliveries.")],
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

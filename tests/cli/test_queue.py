@@ -1,5 +1,6 @@
 """`relay queue`: what waits is listed, and moved by hand."""
 
+import os
 import re
 import threading
 from http.server import BaseHTTPRequestHandler
@@ -162,6 +163,15 @@ def test_without_a_store_commands_say_what_to_do(tmp_path: Path) -> None:
     assert ran.code == 75
     assert "`relay serve` makes it" in ran.err
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_the_queue_of_another_user_is_left_alone(desk: Desk) -> None:
+    """Root, too, would leave files behind that lock the service out: exit code 77 with what to do."""
+    os.chown(desk.config.parent / "state", 12345, 12345)
+    ran = _queue(desk, "list")
+    assert ran.code == 77
+    assert "belongs to #12345" in ran.err
 
 
 def test_a_damaged_span_is_wrong_usage(desk: Desk) -> None:
