@@ -21,18 +21,17 @@ _CHECKS: Sequence[Callable[[Draft], Iterator[Finding]]] = (check_receiving, chec
 def check(draft: Draft, reported: Sequence[Finding]) -> list[Finding]:
     """Run every check; what stands at, above or below a place that was reported already is left out."""
     taken = {finding.path for finding in reported} | {finding.meant for finding in reported if finding.meant}
+    above = {path[:length] for path in taken for length in range(1, len(path) + 1)}
     found = [finding for one in _CHECKS for finding in one(draft)] + _coming(draft)
     return [
         finding
         for finding in found
-        if not any(_touches(path, taken) for path in (finding.path, *finding.given))
+        if not any(_touches(path, taken, above) for path in (finding.path, *finding.given))
     ]
 
 
-def _touches(path: Path, taken: set[Path]) -> bool:
-    if any(path[:length] in taken for length in range(1, len(path) + 1)):
-        return True
-    return any(other[: len(path)] == path for other in taken)
+def _touches(path: Path, taken: set[Path], above: set[Path]) -> bool:
+    return path in above or any(path[:length] in taken for length in range(1, len(path)))
 
 
 def _coming(draft: Draft) -> list[Finding]:

@@ -39,6 +39,7 @@ EXAMPLES: Mapping[str, object] = {
     "upstream.routes.*.auth.username": "relay@example.com",
     "upstream.routes.*.auth.password": {"file": "upstream.password"},
     "upstream.select": [{"sender_domain": "example.org", "route": "main"}],
+    "upstream.resolver.nameservers": ["192.0.2.53"],
     "notices.route": "main",
     "notices.postmaster": "postmaster@example.com",
     "logging.exclude.internal_domains": ["example.net"],
@@ -124,9 +125,9 @@ def _value(setting: Setting, path: str, indent: str) -> Iterator[str]:
         return
     default = setting.default
     if default is None:
-        yield f"{indent}# {setting.name}: {flow(EXAMPLES[path])}"
+        yield f"{indent}# {setting.name}: {flow(EXAMPLES.get(path))}"
     else:
-        such = f"  # such as {flow(EXAMPLES[path])}" if default == () else ""
+        such = f"  # such as {flow(EXAMPLES[path])}" if default == () and path in EXAMPLES else ""
         yield f"{indent}{setting.name}: {flow(plain_default(setting))}{such}"
 
 
