@@ -174,6 +174,18 @@ class DeliveryChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRestored(Event):
+    """A backup was put back; its open deliveries are held until somebody releases them."""
+
+    name = "queue.restored"
+
+    deliveries: int
+    made_at: str
+    """When the backup was made."""
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportQueued(Event):
     """A delivery report (RFC 3464) about this message is in the queue as `report`."""
 

@@ -14,6 +14,14 @@ MOVE = """
 """
 """One delivery into another state, from those only that the table of states allows."""
 
+HOLD_EVERYTHING = """
+    UPDATE delivery SET state = 'held', next_attempt_at = NULL, reason = ?, fence = fence + 1,
+        lease_owner = NULL, lease_until = NULL, lease_boot = NULL
+    WHERE message IN (SELECT id FROM message WHERE closed_at IS NULL)
+        AND state IN ('waiting', 'queued', 'active', 'deferred')
+"""
+"""All that is not final and not held yet, claims included: of a restored queue, whose service is gone."""
+
 SLICE = 1000
 """How many deliveries one verb changes: the writer is not kept from other work. Repeat it while it gives so many."""
 
@@ -61,6 +69,11 @@ class Operations(Listing):
         for message in dict.fromkeys(delivery.message for delivery in changed):
             self._ending.close_if_done(tx, number_of(message))
         return changed
+
+    def hold_everything(self, tx: Transaction, reason: str) -> int:
+        """Hold every delivery that is not final, also those under way: only for a queue that no service works on."""
+        tx.execute(HOLD_EVERYTHING, (reason,))
+        return tx.changes()
 
     def _move(
         self,
