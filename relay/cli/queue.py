@@ -36,9 +36,7 @@ from relay.storage.sqlite import SqliteDatabase
 
 Verb = Callable[[QueueStore, Transaction, Selection, int], list[ListedDelivery]]
 
-Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="ID", help="Queue ids, or numbers of deliveries.")
-]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Queue ids, or numbers of deliveries.")]
 From = Annotated[
     str | None, typer.Option("--from", metavar="GLOB", help="Whose sender fits, such as *@example.com.")
 ]
