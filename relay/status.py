@@ -5,8 +5,7 @@ The texts are all made here, so that one page (docs/replies.md) lists them; a te
 as (R1201) is one that a person may have to act on. R11xx signing in, R12xx senders, R13xx limits and content.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 
 _LINE = 510
 """Octets of a reply line without its CRLF (RFC 5321 §4.5.3.1.5)."""
@@ -23,6 +22,8 @@ class Reply:
     code: int
     status: str
     text: str
+    _ascii: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    """The octets, once they were asked for: most replies are sent over and over."""
 
     def __str__(self) -> str:
         """Give the reply on one line, as it is shown to people."""
@@ -33,11 +34,16 @@ class Reply:
 
         Only a transaction with SMTPUTF8 may be answered in UTF-8 (RFC 6531 §3.7.4): else it is written as `?`.
         """
-        return _octets(self, utf8)
+        if utf8:
+            return _octets(self, utf8=True)
+        octets = self._ascii
+        if octets is None:
+            octets = _octets(self, utf8=False)
+            object.__setattr__(self, "_ascii", octets)  # derived from the rest: the value stays the same
+        return octets
 
 
-@lru_cache(maxsize=1024)
-def _octets(reply: Reply, utf8: bool) -> bytes:
+def _octets(reply: Reply, *, utf8: bool) -> bytes:
     lead = f"{reply.status} " if reply.status else ""
     lines = reply.text.split("\n")
     last = len(lines) - 1

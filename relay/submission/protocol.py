@@ -68,28 +68,29 @@ class SubmissionProtocol(Connection):
             self._hang_up(trouble("talking to a client", error))
             return
         if self._phase is not Phase.CLOSING:
-            self._pending += rest
+            if rest:
+                self._pending += rest
             self._flush()
 
     def _advance(self, data: bytes) -> bytes:
         """Carry out commands and take in content; gives what must wait."""
-        at, left = 0, _TURN
-        while at < len(data) and not self._held_up:
+        at, size, left = 0, len(data), _TURN
+        while at < size and not self._held_up:
             if self._phase is Phase.TALK:
                 end = data.find(b"\r\n", at)
                 if end < 0:
                     return self._unfinished(data[at:])
                 line, at = data[at:end], end + 2
-                self._act(self._converse(line), more=at < len(data))
+                self._act(self._converse(line), more=at < size)
                 left -= 1
-                if not left and at < len(data) and self._phase is Phase.TALK:
+                if not left and at < size and self._phase is Phase.TALK:
                     self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
                     break
             elif self._phase is Phase.CONTENT:
                 rest = self._take(data[at:] if at else data)
                 if rest is None:
                     return b""
-                data, at = rest, 0
+                data, at, size = rest, 0, len(rest)
             elif self._phase is Phase.WORK:
                 break
             else:
