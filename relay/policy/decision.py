@@ -4,6 +4,7 @@ Pure. Given the same submission, rep and rules, the answer is the same.
 Refusing an unacceptable sender is RFC 6409 §6.1 and §6.3 (550 5.7.1).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
@@ -95,6 +96,15 @@ def shown_recipients(recipients: Sequence[Recipient], rules: Rules) -> tuple[str
         else str(one.address)
         for one in recipients
     )
+
+
+def masked_text(text: str, rules: Rules) -> str:
+    """Give what somebody wrote as events and logs may show it: every rep's log copy address in it is masked."""
+    lower = text.lower()
+    for address in rules.log_copies:
+        if address in lower:
+            text = re.sub(re.escape(address), mask_address(address), text, flags=re.IGNORECASE)
+    return text
 
 
 def bcc_policy(

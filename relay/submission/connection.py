@@ -16,6 +16,7 @@ from typing import cast
 from aiosmtpd.smtp import SMTP
 
 from relay import status
+from relay.policy.decision import masked_text
 from relay.status import Reply
 from relay.submission.door import Door
 from relay.submission.house import House
@@ -173,7 +174,8 @@ class Connection(SMTP):
 
     def _say(self, reply: Reply, *, utf8: bool = False) -> None:
         if self._debug:
-            _logger.debug("%s %s < %s", self._door.name, self.talk.client, reply)
+            text = masked_text(str(reply), self._door.rules())
+            _logger.debug("%s %s < %s", self._door.name, self.talk.client, text)
         self._out.append(reply.wire(utf8=utf8))
 
     def _flush(self) -> None:

@@ -11,6 +11,7 @@ import logging
 
 from relay import status
 from relay.directory.credentials import Proven, Wrong
+from relay.policy.decision import masked_text
 from relay.status import Reply
 from relay.submission import signing_in
 from relay.submission.acceptance import conclude, trouble
@@ -138,7 +139,7 @@ class SubmissionProtocol(Connection):
             # A password, or what might be one in the wrong place.
             text = f"({len(line)} octets)"
         else:
-            text = "AUTH ****" if verb == b"AUTH" else shown(line)
+            text = "AUTH ****" if verb == b"AUTH" else masked_text(shown(line), self._door.rules())
         _logger.debug("%s %s > %s", self._door.name, self.talk.client, text)
 
     def _act(self, answer: Answer, *, more: bool) -> None:

@@ -9,6 +9,7 @@ from relay import status
 from relay.directory.model import Rep
 from relay.envelope import Envelope, Recipient
 from relay.maillog.events import MessageRefused
+from relay.policy.decision import masked_text
 from relay.status import Reply
 from relay.submission.answers import HangUp
 from relay.submission.data import Content
@@ -171,18 +172,18 @@ class Session:
 
     def note_refused(self, reply: Reply, sender: str, recipients: tuple[str, ...]) -> None:
         """Have a refusal counted and written to the mail log, with the rule behind it."""
-        door = self.door
+        door, rules = self.door, self.door.rules()
         rule, self.rule = self.rule, ""
         door.meter.refused(reply.status)
         door.note(
             MessageRefused(
                 at=door.clock.now(),
                 login=self.rep.login if self.rep else None,
-                sender=sender,
-                recipients=recipients,
+                sender=masked_text(sender, rules),
+                recipients=tuple(masked_text(each, rules) for each in recipients),
                 client=self.client,
                 listener=door.name,
-                reply=str(reply),
+                reply=masked_text(str(reply), rules),
                 rule=rule,
             )
         )

@@ -113,3 +113,32 @@ def test_a_wrong_password_is_not_logged(relay: RunningRelay) -> None:
     logs = relay.service.logs()
     assert "almost-my-password" not in logs
     assert base64.b64encode(b"\0ana\0almost-my-password").decode() not in logs
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        ("MAIL FROM:<ana@example.com>", "RCPT TO:<{bcc}> NOTIFY=MAYBE"),
+        ("MAIL FROM:<ana@example.com>", "RCPT TO:{bcc}"),
+        ("MAIL FROM:<ana@example.com>", "RCPT TO:<{bcc}", "RCPT TO:<{bcc}>x"),
+        ("MAIL FROM:<{bcc}>",),
+        ("VRFY {bcc}", "EXPN {bcc}", "HELP {bcc}"),
+    ],
+    ids=str,
+)
+def test_an_address_in_a_refused_command_stays_a_secret(
+    relay: RunningRelay, commands: tuple[str, ...]
+) -> None:
+    """A rep's client that writes the address wrongly, or where it does not belong, does not put it in the logs."""
+    with relay.client() as client:
+        for command in commands:
+            client.say(command.format(bcc=BCC))
+    assert _SECRET_PART not in relay.service.logs().lower()
+    assert _SECRET_PART not in relay.service.run("log", "--json").stdout
+
+
+def test_the_address_given_by_hand_stays_a_secret(relay: RunningRelay) -> None:
+    """A rep who adds the address as a recipient, or writes to it alone, does not publish it either."""
+    query = _submit(relay, "by-hand", "kim@buyer.example", BCC)
+    relay.mail_for("kim@buyer.example")
+    assert _SECRET_PART not in _everything_readable(relay, query).lower()
