@@ -7,7 +7,6 @@ subjects are shown as the settings allow.
 import json
 import logging
 import re
-import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -176,19 +175,27 @@ class JsonLines:
 
 
 class TextLines:
-    """Lines for people: time of day, what happened, the queue id, the rest in words."""
+    """Lines for people: time of day (UTC), what happened, the queue id, the rest in words."""
 
     def __init__(self, discretion: Discretion) -> None:
         self._discretion = discretion
 
     def event(self, event: LoggedEvent) -> str:
         """Write an event: `09:14:03 accepted  1Q8ZK2V0T7M3C  ana -> bob@buyer.example  48 KiB`."""
-        data = self._shown(event.data())
+        verb, words = self._told(event)
+        return escape(f"{_time_of_day(event.at)} {verb:<9} {event.message or '-':<13}  {words}")
+
+    def chapter(self, event: LoggedEvent) -> str:
+        """Write an event for the story of its message, whose queue id stands above it."""
+        verb, words = self._told(event)
+        return escape(f"{_time_of_day(event.at)} {verb:<9} {words}")
+
+    def _told(self, event: LoggedEvent) -> tuple[str, str]:
         kind, _, verb = event.name.partition(".")
         if kind in ("auth", "report"):
             verb = f"{kind} {verb}"
-        words = _WORDS.get(event.name, _WORDS.get(kind, _pairs))(data)
-        return escape(f"{_time_of_day(event.at)} {verb:<9} {event.message or '-':<13}  {words}")
+        words = _WORDS.get(event.name, _WORDS.get(kind, _pairs))
+        return verb, words(self._shown(event.data()))
 
     def record(self, record: logging.LogRecord) -> str:
         """Write a record; each line of a traceback is indented, so that none can be taken for a record."""
@@ -308,10 +315,6 @@ def rfc3339(instant: int) -> str:
     return f"{_second(seconds)}.{microseconds // 1000:03d}Z"
 
 
-@lru_cache(maxsize=16)
-def _local(seconds: int) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
-
-
 def _time_of_day(instant: int) -> str:
-    return _local(instant // 1_000_000)
+    """Write the time of day in UTC, as everything of the relay is."""
+    return _second(instant // 1_000_000)[11:]

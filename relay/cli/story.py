@@ -1,6 +1,6 @@
 """The story of a message, for `relay trace` and `relay queue show`: what was decided, each delivery, each event."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,9 +11,6 @@ from relay.queue.selection import FoundMessage, ListedDelivery
 from relay.queue.store import QueueStore
 from relay.storage.database import Transaction
 from relay.storage.sqlite import SqliteDatabase
-
-_TIME_OF_DAY = len("09:14:03")
-"""What the program's log writes first: local time, which is replaced here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +90,8 @@ def story_lines(story: Story) -> list[str]:
     lines += [f"    {line}" for delivery in message.deliveries for line in _delivery_lines(delivery)]
     if story.events:
         lines += ["  events"]
-    text = TextLines(Discretion(subjects="full"))
-    lines += [f"    {event_line(text, event)}" for event in story.events]
+    text = TextLines(Discretion())
+    lines += [f"    {_dated(text.chapter, event)}" for event in story.events]
     return lines
 
 
@@ -138,8 +135,12 @@ class _Kept:
 
 def event_line(lines: TextLines, event: LoggedEvent) -> str:
     """Write an event for people, with date and time in UTC; one that this version does not know, plainly."""
+    return _dated(lines.event, event)
+
+
+def _dated(write: Callable[[_Kept], str], event: LoggedEvent) -> str:
+    day = minute(event.at)[:10]
     try:
-        line = lines.event(_Kept(event))
+        return f"{day} {write(_Kept(event))}"
     except (KeyError, TypeError, ValueError):
         return f"{minute(event.at)} " + safe(f"{event.name} {event.data}")
-    return f"{minute(event.at)}{line[_TIME_OF_DAY:]}"
