@@ -82,6 +82,19 @@ class Service:
         """Tell whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, limit: float = _STOP_LIMIT) -> int:
+        """Wait for its end, and give its exit code. Raises ServiceFailed when it goes on."""
+        assert self._process is not None
+        try:
+            return self._process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise ServiceFailed(f"relay serve goes on after {limit:.0f} s:\n{self.tail()}") from None
+
     def stop(self, limit: float = _STOP_LIMIT) -> int:
         """Ask it to stop, wait, and give its exit code. Raises ServiceFailed when it has to be killed."""
         if self._process is None:

@@ -84,6 +84,7 @@ def test_attempts_that_do_not_end_give_their_leases_back(tmp_path: Path) -> None
                 assert client.submit("ana@example.com", ["kim@buyer.example"], _MAIL).startswith(b"250")
             assert eventually(lambda: set(_deliveries(relay).values()) == {"active"})
             relay.service.signal(signal.SIGTERM)
+            assert eventually(lambda: _closed(relay.gateway))
             relay.service.signal(signal.SIGTERM)
             assert relay.service.wait(15) == 0
             assert set(_deliveries(relay).values()) == {"queued"}
