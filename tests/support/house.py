@@ -25,7 +25,9 @@ def house() -> str:
     )
     for folder in folders:
         name = folder.relative_to(ROOT).as_posix()
-        parts.append(f"\n### {name}/\n\n{first_sentence(folder / '__init__.py')}\n\n| file | what it is for |\n|---|---|\n")
+        parts.append(
+            f"\n### {name}/\n\n{first_sentence(folder / '__init__.py')}\n\n| file | what it is for |\n|---|---|\n"
+        )
         for path in sorted(folder.glob("*.py")):
             if path.name != "__init__.py":
                 parts.append(f"| `{path.name}` | {first_sentence(path)} |\n")
