@@ -7,7 +7,7 @@ import pytest
 from tests.support.tour import PAGE, blocks_of, normal, played
 
 
-@pytest.mark.peer("swaks")
+@pytest.mark.peer("swaks", "curl")
 def test_the_readme_shows_what_really_happens() -> None:
     """Every block of output is what the commands above it print today, numbers and names of the day apart."""
     shown, real = blocks_of(PAGE.read_text("utf-8")), played()
