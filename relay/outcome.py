@@ -22,6 +22,8 @@ class Deferred:
     reply: Reply
     hop: str
     retry_after: float | None = None
+    attempted: bool = True
+    """False: nobody was asked, by a limit of our own. It is no attempt, and the next is just after `retry_after`."""
 
 
 @dataclass(frozen=True, slots=True)

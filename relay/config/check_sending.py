@@ -5,11 +5,12 @@ Pure.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from ipaddress import ip_address
 
 from relay.config.draft import Draft
 from relay.config.explain import Finding, did_you_mean
 from relay.config.forms import address_problem, domain_problem, host_problem
-from relay.config.model import NoticeSettings, RouteChoice, RouteSettings
+from relay.config.model import NoticeSettings, ResolverSettings, RouteChoice, RouteSettings
 from relay.config.tree import Path
 
 _SHORTEST_WAIT = timedelta(seconds=1)
@@ -26,18 +27,15 @@ def check_sending(draft: Draft) -> Iterator[Finding]:
     yield from _route_name(draft, ("upstream", "default"), upstream.default)
     for number, choice in enumerate(upstream.select):
         yield from _choice(draft, choice, ("upstream", "select", number))
+    yield from _resolver(upstream.resolver, ("upstream", "resolver"))
     yield from _notices(draft, draft.settings.notices)
     yield from _retries(draft)
 
 
 def _route(route: RouteSettings, path: Path) -> Iterator[Finding]:
     if route.kind == "mx":
-        yield Finding(
-            (*path, "kind"),
-            "mx is for a later version; this one sends through a smarthost: write kind: smarthost",
-        )
-        return
-    if not route.host:
+        yield from _exchangers(route, path)
+    elif not route.host:
         yield Finding(
             (*path, "host"),
             "is required for a smarthost: the name of the host that takes the mail",
@@ -52,6 +50,29 @@ def _route(route: RouteSettings, path: Path) -> Iterator[Finding]:
             yield Finding((*path, "timeouts", name), "must be 1s or more")
 
 
+def _exchangers(route: RouteSettings, path: Path) -> Iterator[Finding]:
+    if route.host is not None:
+        yield Finding(
+            (*path, "host"), "DNS names the hosts of kind: mx; leave it out, or write kind: smarthost"
+        )
+    if route.tls == "implicit":
+        yield Finding(
+            (*path, "tls"), "mail exchangers have no port with TLS from the start: write opportunistic"
+        )
+    if route.auth.kind != "none":
+        yield Finding((*path, "auth"), "nobody signs in at mail exchangers; leave it out")
+
+
+def _resolver(resolver: ResolverSettings, path: Path) -> Iterator[Finding]:
+    for number, server in enumerate(resolver.nameservers):
+        try:
+            ip_address(server)
+        except ValueError:
+            yield Finding((*path, "nameservers", number), f'"{server}" is not an IP address')
+    if resolver.timeout < _SHORTEST_WAIT:
+        yield Finding((*path, "timeout"), "must be 1s or more")
+
+
 def _sign_in(route: RouteSettings, path: Path) -> Iterator[Finding]:
     auth = route.auth
     if auth.kind == "none":
@@ -64,7 +85,7 @@ def _sign_in(route: RouteSettings, path: Path) -> Iterator[Finding]:
         yield Finding(
             (*path, "password"), "is required with kind: password: {file: …}, {env: …} or {credential: …}"
         )
-    if route.tls in ("none", "opportunistic"):
+    if route.tls in ("none", "opportunistic") and route.kind != "mx":
         yield Finding(path, f"may send the password in clear text: the route has tls: {route.tls}", "warning")
 
 

@@ -5,7 +5,7 @@ Pure.
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from relay.config.types import Duration, Port, RateLimit, SecretReference, Settings, read_duration, read_rate
 
@@ -28,6 +28,10 @@ class RouteLimits(Settings):
     """Connections kept to this hop."""
     recipients: int = Field(default=100, ge=1, le=10000)
     """Recipients in one transaction."""
+    messages_per_minute: int = Field(default=0, ge=0, le=10000)
+    """Messages in a minute of the mailbox that the relay signs in as; else of each sender; kind mx: to each host. 0: no limit."""
+    recipients_per_day: int = Field(default=0, ge=0, le=10_000_000)
+    """Recipients in 24 hours, counted likewise since the service started. 0: no limit."""
 
 
 class RouteTimeouts(Settings):
@@ -53,17 +57,27 @@ class RouteSettings(Settings):
     host: str | None = None
     """The smarthost's name."""
     port: Port = 587
-    """Its port."""
+    """Its port; with kind mx 25 when not given."""
     tls: Literal["none", "opportunistic", "starttls", "implicit"] = "starttls"
-    """starttls and implicit verify the certificate and never go on in clear text."""
+    """starttls and implicit verify the certificate and never go on in clear text; with kind mx opportunistic when not given."""
     tls_ca: str | None = None
     """A CA of one's own (PEM); the system's otherwise."""
+    addresses: Literal["any", "ipv4", "ipv6"] = "any"
+    """Which addresses of a host are used."""
     auth: UpstreamAuthSettings = UpstreamAuthSettings()
     """Signing in at the smarthost."""
     limits: RouteLimits = RouteLimits()
     """What it may be asked at once."""
     timeouts: RouteTimeouts = RouteTimeouts()
     """How long each stage may take."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_kind(cls, given: object) -> object:
+        """Fill in what is usual between mail exchangers where nothing is given."""
+        if isinstance(given, dict) and given.get("kind") == "mx":
+            return {"port": 25, "tls": "opportunistic", **given}
+        return given
 
 
 class RouteChoice(Settings):
@@ -79,6 +93,17 @@ class RouteChoice(Settings):
     """The route that is taken."""
 
 
+class ResolverSettings(Settings):
+    """Who is asked for the mail exchangers of a domain (kind mx)."""
+
+    nameservers: tuple[str, ...] = ()
+    """Their IP addresses; this machine's own (/etc/resolv.conf) when empty."""
+    port: Port = 53
+    """Their port."""
+    timeout: Duration = read_duration("10s")
+    """How long a question may take, further tries included."""
+
+
 class UpstreamSettings(Settings):
     """Where mail goes next."""
 
@@ -88,6 +113,8 @@ class UpstreamSettings(Settings):
     """The ways out, by name."""
     select: tuple[RouteChoice, ...] = ()
     """Rules, the first that fits wins."""
+    resolver: ResolverSettings = ResolverSettings()
+    """Who is asked for mail exchangers."""
 
 
 class NoticeSettings(Settings):

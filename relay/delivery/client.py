@@ -9,7 +9,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,8 +24,7 @@ from relay.errors import RelayError
 
 logger = logging.getLogger(__name__)
 
-_ADDRESSES = 5
-"""How many of a host's addresses are tried (RFC 5321 §5.1 asks for two or more)."""
+_FAMILIES = {"any": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 _REFUSED_EHLO = range(500, 600)
 _NO_SUCH_MECHANISM = 504
 
@@ -48,6 +47,18 @@ class Secrets:
     """Reads the password. Raises RelayError when it cannot."""
 
 
+Locate = Callable[[Hop], Awaitable[Sequence[str] | Trouble]]
+"""Finds the addresses of a hop's host; may raise OSError."""
+
+
+async def system_addresses(hop: Hop) -> Sequence[str]:
+    """Ask the machine's own resolver, /etc/hosts included. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    family = _FAMILIES[hop.family]
+    found = await loop.getaddrinfo(hop.host, hop.port, family=family, type=socket.SOCK_STREAM)
+    return [str(info[4][0]) for info in found]
+
+
 class _Stopped(Exception):
     """Something happened that ends the attempt to connect."""
 
@@ -56,12 +67,15 @@ class _Stopped(Exception):
         self.happening = happening
 
 
-async def open_connection(hop: Hop, own_name: str, secrets: Secrets) -> Opened | Happening:
+async def open_connection(
+    hop: Hop, own_name: str, secrets: Secrets, locate: Locate = system_addresses
+) -> Opened | Happening:
     """Connect, greet, secure and sign in; within the hop's timeouts. Never raises but CancelledError."""
-    result = await _open(hop, own_name, secrets, starttls=hop.tls in ("starttls", "opportunistic"))
+    result = await _open(hop, own_name, secrets, locate, starttls=hop.tls in ("starttls", "opportunistic"))
     if hop.tls == "opportunistic" and not hop.verified and _is_tls_trouble(result):
-        logger.warning("%s: TLS failed; this route allows clear text: %s", hop, result)
-        return await _open(hop, own_name, secrets, starttls=False)
+        level = logging.INFO if hop.exchanger else logging.WARNING
+        logger.log(level, "%s: TLS failed; this route allows clear text: %s", hop, result)
+        return await _open(hop, own_name, secrets, locate, starttls=False)
     return result
 
 
@@ -69,9 +83,11 @@ def _is_tls_trouble(result: Opened | Happening) -> bool:
     return isinstance(result, Answered | Trouble) and result.stage is Stage.TLS
 
 
-async def _open(hop: Hop, own_name: str, secrets: Secrets, *, starttls: bool) -> Opened | Happening:
+async def _open(
+    hop: Hop, own_name: str, secrets: Secrets, locate: Locate, *, starttls: bool
+) -> Opened | Happening:
     client = aiosmtplib.SMTP(hostname=hop.host, local_hostname=own_name, timeout=hop.timeouts.command)
-    opening = _Opening(hop, client, secrets)
+    opening = _Opening(hop, client, secrets, locate)
     try:
         return await opening.run(starttls=starttls)
     except _Stopped as stopped:
@@ -85,8 +101,9 @@ async def _open(hop: Hop, own_name: str, secrets: Secrets, *, starttls: bool) ->
 class _Opening:
     """One attempt to get a connection ready."""
 
-    def __init__(self, hop: Hop, client: aiosmtplib.SMTP, secrets: Secrets) -> None:
+    def __init__(self, hop: Hop, client: aiosmtplib.SMTP, secrets: Secrets, locate: Locate) -> None:
         self._hop = hop
+        self._locate = locate
         self._client = client
         self._secrets = secrets
         self._wait = hop.timeouts.command
@@ -127,13 +144,12 @@ class _Opening:
     async def _connect(self) -> None:
         """Connect to the first of the host's addresses that answers, by implicit TLS where the settings say so."""
         context = await asyncio.to_thread(self._secrets.context) if self._hop.tls == "implicit" else None
-        loop = asyncio.get_running_loop()
         wait = self._hop.timeouts.connect
-        found = await asyncio.wait_for(
-            loop.getaddrinfo(self._hop.host, self._hop.port, type=socket.SOCK_STREAM), wait
-        )
+        found = await asyncio.wait_for(self._locate(self._hop), wait)
+        if isinstance(found, Trouble):
+            raise _Stopped(found)
         trouble: Exception = OSError("the name has no address")
-        for address in dict.fromkeys(str(info[4][0]) for info in found[:_ADDRESSES]):
+        for address in tuple(dict.fromkeys(found))[: self._hop.addresses]:
             try:
                 return await self._connect_to(address, context, wait)
             except (OSError, TimeoutError) as exc:

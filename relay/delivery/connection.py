@@ -171,7 +171,8 @@ class Connection(asyncio.Protocol):
         if self._closed:
             return
         self._wrote = False
-        for reply in self._reader.feed(data):
+        replies = self._reader.feed(data)
+        for reply in replies:
             if self._closed:
                 return
             if not self._due or self._wrote:
@@ -184,7 +185,8 @@ class Connection(asyncio.Protocol):
             self._end(Trouble(self._stage(), Kind.PROTOCOL, self._reader.malformed))
         elif self._reader.pending and (self._wrote or not self._due):
             self._end(Trouble(self._stage(), Kind.PROTOCOL, "an answer began before it was due"))
-        elif self._due:
+        elif self._due and replies:
+            # A part of an answer gives no more time: a hop that drips would never be done.
             self._deadline.within(self._timeouts.of(self._due[0][0]))
 
     def _untimely(self, reply: Reply) -> None:

@@ -6,28 +6,31 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from relay.clock import Clock
 from relay.config.model import BccSettings, UpstreamSettings
 from relay.config.types import SecretReference
-from relay.delivery.classify import classify, is_refusal_of_one, log_copy_of_nobody, wants_another_transaction
-from relay.delivery.client import Secrets, open_connection
-from relay.delivery.happening import Happening, Kind, Stage, Trouble
-from relay.delivery.hop import Hop, hop_of
+from relay.delivery.classify import classify_no_way
+from relay.delivery.client import Locate, Secrets, open_connection, system_addresses
+from relay.delivery.errand import Errand, Outcomes
+from relay.delivery.happening import Lack, NoWay
+from relay.delivery.hop import Hop, exchanger_of, hop_of
 from relay.delivery.masking import without_address
 from relay.delivery.pool import HopState, Observer, Pool, ignore
-from relay.delivery.routing import routing_of
-from relay.delivery.transaction import Transaction
+from relay.delivery.pools import Pools
+from relay.delivery.routing import comparable_domain, domain_of, routing_of
 from relay.delivery_kind import Role, Transport
 from relay.ids import DeliveryId
-from relay.outcome import Bounced, Deferred, Outcome, Sent
+from relay.outcome import Deferred, Outcome
 from relay.queue.model import Batch, Delivery, QueuedMessage
 from relay.status import Reply
 from relay.tls import client_context
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from relay.delivery.mx import Resolver
 
-Outcomes = dict[DeliveryId, Outcome]
+logger = logging.getLogger(__name__)
 
 
 class SmtpCourier:
@@ -53,20 +56,19 @@ class SmtpCourier:
         self._secret = secret
         self._clock = clock
         self._observe = observe
-        self._pools: dict[Hop, Pool] = {}
-        self._retired: list[Pool] = []
+        self._pools = Pools(self._pool)
+        self._resolver: Resolver | None = None
+        self._settings = settings
         self.use(settings, logging, own_route)
 
     def use(self, settings: UpstreamSettings, logging: BccSettings, own_route: str | None = None) -> None:
         """Go by these settings from now on; what is on its way to a hop that is not named any more ends in peace."""
+        if self._resolver is not None and settings.resolver != self._settings.resolver:
+            self._resolver = None
         self._settings = settings
         self._routing = routing_of(settings, logging.transaction, own_route)
         self._hops = {name: hop_of(name, route) for name, route in settings.routes.items()}
-        self._retired = [pool for pool in self._retired if not pool.empty]
-        for hop in [hop for hop in self._pools if hop not in self._hops.values()]:
-            pool = self._pools.pop(hop)
-            pool.drain()
-            self._retired.append(pool)
+        self._pools.keep({hop for hop in self._hops.values() if hop is not None})
 
     def split(self, message: QueuedMessage, deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
         """Group deliveries of one message that share a route and a transaction."""
@@ -86,17 +88,16 @@ class SmtpCourier:
 
     async def close(self) -> None:
         """Take leave of every hop."""
-        pools, self._pools, self._retired = [*self._pools.values(), *self._retired], {}, []
-        await asyncio.gather(*(pool.close() for pool in pools))
+        await self._pools.close()
 
     def try_now(self) -> None:
         """Leave no hop alone any longer that failed a moment ago: somebody wants mail tried now."""
-        for pool in self._pools.values():
+        for pool in self._pools:
             pool.try_now()
 
     def state(self) -> list[HopState]:
         """Tell how each hop that was spoken to stands."""
-        return [pool.state() for pool in self._pools.values()]
+        return [pool.state() for pool in self._pools]
 
     async def _attempt(self, batch: Batch) -> Outcomes:
         try:
@@ -114,7 +115,30 @@ class SmtpCourier:
         hop = self._hops.get(route)
         if hop is None:
             return self._without_hop(batch, route)
-        return await _Errand(batch, self._pool(hop)).run()
+        if not hop.exchanger:
+            return await Errand(batch, (hop,), self._pools.of).run()
+        found = await self._dns().hosts(domain_of(batch.deliveries[0].target))
+        if isinstance(found, NoWay):
+            return self._without_host(batch, found)
+        return await Errand(batch, [exchanger_of(hop, host) for host in found], self._pools.of).run()
+
+    def _without_host(self, batch: Batch, no_way: NoWay) -> Outcomes:
+        if no_way.lack is Lack.NO_RESOLVER:
+            logger.error("%s: this machine knows no name server; see upstream.resolver", batch.message.id)
+        outcome = classify_no_way(no_way)
+        return {delivery.id: outcome for delivery in batch.deliveries}
+
+    def _dns(self) -> "Resolver":
+        """Make the resolver when the first mail needs it: a relay with a smarthost never loads it."""
+        if self._resolver is None:
+            from relay.delivery.mx import Resolver
+
+            own_name = comparable_domain(self._hostname)
+            self._resolver = Resolver(self._settings.resolver, own_name, self._clock.chance)
+        return self._resolver
+
+    def _locate(self, hop: Hop) -> Locate:
+        return self._dns().addresses if hop.exchanger else system_addresses
 
     def _without_hop(self, batch: Batch, route: str) -> Outcomes:
         known = route in self._settings.routes
@@ -128,85 +152,15 @@ class SmtpCourier:
         return {delivery.id: outcome for delivery in batch.deliveries}
 
     def _pool(self, hop: Hop) -> Pool:
-        pool = self._pools.get(hop)
-        if pool is None:
-            secrets = Secrets(partial(self._context, hop), partial(self._password, hop))
-            open_ = partial(open_connection, hop, self._hostname, secrets)
-            pool = self._pools[hop] = Pool(hop, open_, self._clock, self._observe)
-        return pool
+        secrets = Secrets(partial(self._context, hop), partial(self._password, hop))
+        open_ = partial(open_connection, hop, self._hostname, secrets, self._locate(hop))
+        return Pool(hop, open_, self._clock, self._observe)
 
     def _context(self, hop: Hop) -> ssl.SSLContext:
         return client_context(self._resolve(hop.tls_ca) if hop.tls_ca else None, verify=hop.verified)
 
     def _password(self, hop: Hop) -> str:
         return self._secret(hop.sign_in.password) if hop.sign_in is not None else ""
-
-
-class _Errand:
-    """One batch on its way through one hop: one transaction, or more where the hop takes fewer recipients."""
-
-    def __init__(self, batch: Batch, pool: Pool) -> None:
-        self._batch = batch
-        self._pool = pool
-        self._outcomes: Outcomes = {}
-        self._refused: set[DeliveryId] = set()
-        self._shared = any(delivery.role is not Role.LOG_COPY for delivery in batch.deliveries)
-
-    async def run(self) -> Outcomes:
-        """Go until every delivery has an outcome; each round settles at least one."""
-        pending: Sequence[Delivery] = self._batch.deliveries
-        while pending:
-            if self._nobody_left(pending):
-                nobody = Trouble(Stage.DATA, Kind.NOBODY)
-                self._settle({delivery.id: nobody for delivery in pending}, dsn=False)
-                break
-            pending = await self._send(pending)
-        self._settle_log_copies()
-        return self._outcomes
-
-    async def _send(self, pending: Sequence[Delivery]) -> Sequence[Delivery]:
-        """Send one transaction; give the deliveries that must go in another one."""
-        batch = self._batch
-        report = await self._pool.send(Transaction(batch.message, pending, batch.content))
-        self._settle(report.happenings, dsn=report.dsn)
-        again: list[Delivery] = []
-        if any(isinstance(self._outcomes.get(delivery.id), Sent) for delivery in pending):
-            again = [
-                d
-                for d in pending
-                if d.id in report.happenings and wants_another_transaction(report.happenings[d.id])
-            ]
-        return [*again, *report.left] if again else report.left
-
-    def _settle(self, happenings: Mapping[DeliveryId, Happening], *, dsn: bool) -> None:
-        for key, happening in happenings.items():
-            self._outcomes[key] = classify(happening, self._pool.hop, dsn=dsn)
-            if is_refusal_of_one(happening):
-                self._refused.add(key)
-
-    def _nobody_left(self, pending: Sequence[Delivery]) -> bool:
-        """Tell whether only log copies are to be sent on, of mail that no recipient of this batch was sent."""
-        if not self._shared or any(delivery.role is not Role.LOG_COPY for delivery in pending):
-            return False
-        return not any(isinstance(outcome, Sent) for outcome in self._outcomes.values())
-
-    def _settle_log_copies(self) -> None:
-        """Look at log copies that shared the transaction: of mail that nobody received there is nothing to log."""
-        recipients = [d for d in self._batch.deliveries if d.role is not Role.LOG_COPY]
-        if not all(isinstance(self._outcomes[d.id], Bounced) for d in recipients):
-            return
-        if not self._shared or not _covers_all_recipients(self._batch):
-            return
-        for copy in self._batch.deliveries:
-            if copy.role is Role.LOG_COPY:
-                own = copy.id in self._refused
-                self._outcomes[copy.id] = log_copy_of_nobody(self._outcomes[copy.id], own_refusal=own)
-
-
-def _covers_all_recipients(batch: Batch) -> bool:
-    """Tell whether the batch has every recipient that the message was accepted for."""
-    targets = {delivery.target for delivery in batch.deliveries}
-    return all(str(recipient.address) in targets for recipient in batch.message.envelope.recipients)
 
 
 def _masked(batch: Batch, outcomes: Outcomes) -> Outcomes:

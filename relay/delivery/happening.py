@@ -1,7 +1,7 @@
 """What happened between the relay and a hop: an answer, trouble, or nothing since the hop cannot take it.
 
-Pure. relay.delivery.client and relay.delivery.connection make these values; relay.delivery.classify says what
-they mean for a delivery.
+Pure. relay.delivery.client, connection, pool and mx make these values; relay.delivery.classify says what they mean
+for a delivery.
 """
 
 from dataclasses import dataclass
@@ -37,6 +37,8 @@ class Kind(StrEnum):
     """What kind of trouble it was."""
 
     NO_SUCH_HOST = "no such host"
+    NO_ADDRESS = "no address"
+    """DNS is sure that a mail exchanger has no address."""
     REFUSED = "connection refused"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed out"
@@ -78,4 +80,34 @@ class Declined:
     reply: Reply
 
 
-Happening = Answered | Trouble | Declined
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """The hop was not asked: it takes no more for now by the route's own limits."""
+
+    limit: str
+    """The limit in plain words, such as "30 messages a minute"."""
+    seconds: float
+    """Until there is room again."""
+
+
+Happening = Answered | Trouble | Declined | Paced
+
+
+class Lack(StrEnum):
+    """Why there is no host that takes mail for a domain."""
+
+    LITERAL = "address literal"
+    NO_DOMAIN = "no such domain"
+    NULL_MX = "null MX"
+    LOOP = "best MX is the relay"
+    UNANSWERED = "no answer of DNS"
+    NO_RESOLVER = "no resolver"
+
+
+@dataclass(frozen=True, slots=True)
+class NoWay:
+    """Mail for this domain cannot be sent anywhere; `detail` is for people and safe to log."""
+
+    lack: Lack
+    domain: str
+    detail: str = ""

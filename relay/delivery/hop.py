@@ -3,12 +3,19 @@
 Pure. Made once from the settings, so that nothing of them is looked up for a message.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from relay.config.model import RouteSettings, RouteTimeouts
 from relay.config.types import SecretReference
 from relay.delivery.happening import Stage
+
+ADDRESSES = 5
+_EXCHANGER_ADDRESSES = 3
+"""Addresses of one mail exchanger that are tried; there are further exchangers."""
+IDLE = 30.0
+_EXCHANGER_IDLE = 5.0
+"""Seconds that a connection to somebody else's server is kept with nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class Timeouts:
     data: float = 120.0
     block: float = 180.0
     end: float = 600.0
-    idle: float = 30.0
+    idle: float = IDLE
     """How long a connection is kept with nothing to do."""
 
     def of(self, stage: Stage) -> float:
@@ -45,10 +52,11 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One smarthost, as a route names it."""
+    """One smarthost as a route names it, or one mail exchanger that DNS names on a route of kind mx."""
 
     route: str
     host: str
+    """"" as long as DNS has not been asked."""
     port: int
     tls: str
     """none, opportunistic, starttls or implicit."""
@@ -59,6 +67,16 @@ class Hop:
     messages: int = 1000
     """Transactions in one connection, after which a new one is made."""
     timeouts: Timeouts = Timeouts()
+    exchanger: bool = False
+    """Whether DNS names the host (kind mx)."""
+    family: str = "any"
+    """any, ipv4 or ipv6."""
+    addresses: int = ADDRESSES
+    """How many of the host's addresses are tried (RFC 5321 §5.1 asks for two or more)."""
+    messages_per_minute: int = 0
+    """0: no limit."""
+    recipients_per_day: int = 0
+    """0: no limit."""
 
     def __str__(self) -> str:
         """Give host:port, as people write it."""
@@ -73,20 +91,31 @@ class Hop:
 
 
 def hop_of(route: str, settings: RouteSettings) -> Hop | None:
-    """Make the hop of a route; None when the route leads to no host this version can speak to (kind mx)."""
-    if settings.kind != "smarthost" or not settings.host:
+    """Make the hop of a route, without a host on a route of kind mx; None when a smarthost has no name."""
+    exchanger = settings.kind == "mx"
+    if not exchanger and not settings.host:
         return None
     return Hop(
         route=route,
-        host=settings.host,
+        host="" if exchanger else settings.host or "",
         port=settings.port,
         tls=settings.tls,
         tls_ca=settings.tls_ca,
         sign_in=_sign_in(settings),
         connections=settings.limits.connections,
         recipients=settings.limits.recipients,
-        timeouts=_timeouts(settings.timeouts),
+        timeouts=_timeouts(settings.timeouts, _EXCHANGER_IDLE if exchanger else IDLE),
+        exchanger=exchanger,
+        family=settings.addresses,
+        addresses=_EXCHANGER_ADDRESSES if exchanger else ADDRESSES,
+        messages_per_minute=settings.limits.messages_per_minute,
+        recipients_per_day=settings.limits.recipients_per_day,
     )
+
+
+def exchanger_of(hop: Hop, host: str) -> Hop:
+    """Make the hop for one mail exchanger on a route of kind mx."""
+    return replace(hop, host=host)
 
 
 def _sign_in(settings: RouteSettings) -> SignIn | None:
@@ -96,7 +125,7 @@ def _sign_in(settings: RouteSettings) -> SignIn | None:
     return SignIn(auth.username, auth.password)
 
 
-def _timeouts(settings: RouteTimeouts) -> Timeouts:
+def _timeouts(settings: RouteTimeouts, idle: float) -> Timeouts:
     def seconds(span: timedelta) -> float:
         return max(span.total_seconds(), 0.01)
 
@@ -106,4 +135,5 @@ def _timeouts(settings: RouteTimeouts) -> Timeouts:
         data=seconds(settings.data),
         block=seconds(settings.block),
         end=seconds(settings.end),
+        idle=idle,
     )

@@ -15,8 +15,9 @@ from relay.clock import Clock
 from relay.delivery.classify import describe, is_of_the_hop, needs_somebody
 from relay.delivery.client import Opened
 from relay.delivery.connection import Connection
-from relay.delivery.happening import Answered, Happening, Kind, Stage, Trouble
+from relay.delivery.happening import Answered, Happening, Kind, Paced, Stage, Trouble
 from relay.delivery.hop import Hop
+from relay.delivery.pace import Pace
 from relay.delivery.transaction import Report, Transaction
 from relay.status import Reply
 
@@ -72,11 +73,14 @@ class Pool:
         self._left_alone_until = 0.0
         self._closed = False
         self._draining = False
+        self._pace = Pace(hop.messages_per_minute, hop.recipients_per_day)
 
     async def send(self, transaction: Transaction) -> Report:
         """Carry a transaction, and say what happened. When cancelled, its content is sent no further."""
         if self._closed:
             transaction.end(Trouble(Stage.CONNECT, Kind.LOCAL, "the relay is stopping"))
+        elif self._pace.limited and (paced := self._paced(transaction)) is not None:
+            transaction.end(paced)
         else:
             self._waiting.append(transaction)
             self._pump()
@@ -85,6 +89,18 @@ class Pool:
         except asyncio.CancelledError:
             self._abandon(transaction)
             raise
+
+    def _paced(self, transaction: Transaction) -> Paced | None:
+        """Count a transaction against the limits of the route; say so when there is no room.
+
+        They are the mailbox's that the relay signs in as, else the sender's; a host that DNS names has them itself.
+        """
+        if self._trouble is not None:
+            return None  # it is not sent anyway, but for one that probes the hop
+        own = self.hop.exchanger or self.hop.sign_in is not None
+        mailbox = "" if own else str(transaction.message.envelope.reverse_path)
+        wait, limit = self._pace.take(mailbox, len(transaction.deliveries), self._clock.monotonic())
+        return Paced(limit, wait) if limit else None
 
     def state(self) -> HopState:
         """Tell how the hop stands."""
@@ -108,6 +124,11 @@ class Pool:
         """Take no further mail: what is on its way ends in peace, and each connection with it."""
         self._draining = True
         self._retire_idle()
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether anything is on its way or waits."""
+        return bool(self._opening or self._waiting or len(self._idle) < len(self._connections))
 
     @property
     def empty(self) -> bool:
@@ -245,7 +266,9 @@ class Pool:
         self._trouble = happening
         self._left_alone_until = self._clock.monotonic() + pause * (0.75 + 0.5 * self._clock.chance())
         self._observe(self.hop.route, "failed")
-        level = logging.ERROR if needs_somebody(happening) else logging.WARNING
+        level = logging.ERROR if needs_somebody(happening, self.hop) else logging.WARNING
+        if self.hop.exchanger and level == logging.WARNING:
+            level = logging.INFO  # somebody else's server; the events of its mail tell of it
         logger.log(
             level, "route %s: %s; next try in %.0f s", self.hop.route, describe(happening, self.hop), pause
         )

@@ -36,6 +36,8 @@ class Routing:
     """Recipients in one transaction, for each route there is."""
     separate: frozenset[str]
     """Routes on which a log copy goes in a transaction of its own."""
+    by_domain: frozenset[str] = frozenset()
+    """Routes of kind mx: each recipient domain has hosts of its own."""
     own_route: str | None = None
     """The way out for the relay's own mail; None: as any other mail."""
 
@@ -46,7 +48,7 @@ class Routing:
         if not self.choices:
             return self.default
         sender = message.envelope.reverse_path
-        return self._chosen(sender, _domain_of(target))
+        return self._chosen(sender, domain_of(target))
 
     def _chosen(self, sender: Address | None, recipient_domain: str) -> str:
         sender_domain = comparable_domain(sender.domain) if sender else ""
@@ -62,11 +64,13 @@ class Routing:
 
     def split(self, message: QueuedMessage, deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
         """Put each delivery in exactly one group; a group shares a route and a transaction."""
-        by_route: dict[str, list[Delivery]] = {}
+        by_way: dict[tuple[str, str], list[Delivery]] = {}
         for delivery in deliveries:
-            by_route.setdefault(self.route(message, delivery.target), []).append(delivery)
+            route = self.route(message, delivery.target)
+            domain = domain_of(delivery.target) if route in self.by_domain else ""
+            by_way.setdefault((route, domain), []).append(delivery)
         groups: list[list[Delivery]] = []
-        for route, members in by_route.items():
+        for (route, _), members in by_way.items():
             groups += self._transactions(route, members)
         return groups
 
@@ -96,6 +100,7 @@ def routing_of(
         choices=tuple(_choice(choice) for choice in settings.select),
         recipients={name: route.limits.recipients for name, route in settings.routes.items()},
         separate=frozenset(separate),
+        by_domain=frozenset(name for name, route in settings.routes.items() if route.kind == "mx"),
         own_route=own_route,
     )
 
@@ -131,7 +136,8 @@ def _choice(choice: RouteChoice) -> _Choice:
     )
 
 
-def _domain_of(target: str) -> str:
+def domain_of(target: str) -> str:
+    """Give the domain of a forward-path as domains are compared; "" when it has none."""
     return comparable_domain(target.rpartition("@")[2]) if "@" in target else ""
 
 

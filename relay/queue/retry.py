@@ -122,6 +122,8 @@ def _after_deferral(
     left = rule.lifetime - age
     if left <= 0:
         return GiveUp(reason)
+    if not outcome.attempted:
+        return TryAt(now + min(max(_floor(outcome.retry_after), _SHORTEST_WAIT), left), reason)
     jittered = round(rule.wait(attempts) * (1 - JITTER + 2 * JITTER * chance))
     return TryAt(now + min(max(jittered, _floor(outcome.retry_after)), left), reason)
 

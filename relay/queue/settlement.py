@@ -166,8 +166,13 @@ def _change(ended: _Ended, warned: bool) -> Change:
         state=ended.state,
         next_attempt_at=ended.next_attempt_at,
         reason=ended.said,
+        attempted=_attempted(ended.outcome),
         delay_warned=warned or delivery.delay_warned,
     )
+
+
+def _attempted(outcome: Outcome) -> bool:
+    return not isinstance(outcome, Deferred) or outcome.attempted
 
 
 def _state_after(step: NextStep) -> tuple[State, int | None]:
@@ -194,7 +199,7 @@ def _events(ended: Sequence[_Ended], message: QueuedMessage, now: int) -> list[E
 def _event(group: Sequence[_Ended], message: QueuedMessage, now: int) -> Event:
     first = group[0]
     targets = tuple(shown_target(one.delivery) for one in group)
-    attempt = first.delivery.attempts + 1
+    attempt = first.delivery.attempts + _attempted(first.outcome)
     role = first.delivery.role.value
     if first.next_attempt_at is not None:
         return DeliveryDeferred(

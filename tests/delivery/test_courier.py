@@ -60,14 +60,6 @@ async def test_a_route_that_is_gone_defers_loudly(
     assert caplog.records[-1].levelname == "ERROR"
 
 
-async def test_mx_is_not_in_this_version(courier: MakeCourier, caplog: pytest.LogCaptureFixture) -> None:
-    """A route of kind mx defers loudly until there is a version that can take it."""
-    (outcome,) = await send(courier(route(25, kind="mx")), batch())
-    assert isinstance(outcome, Deferred)
-    assert "this version" in outcome.reply.text
-    assert "this version" in caplog.text
-
-
 async def test_new_settings_are_used_for_the_next_message(courier: MakeCourier) -> None:
     """After a reload mail goes by the new route, and the old hop is taken leave of."""
     async with ScriptedHop() as old, ScriptedHop() as new:

@@ -211,6 +211,62 @@ async def test_closing_ends_what_is_on_its_way(courier: MakeCourier) -> None:
             assert "stopping" in text((await attempt)[0])
 
 
+# Pace
+
+
+async def test_messages_in_a_minute(courier: MakeCourier) -> None:
+    """Beyond limits.messages_per_minute mail is deferred for as long as it takes, without an attempt being counted."""
+    clock = FakeClock()
+    async with ScriptedHop() as hop:
+        sender = courier(route(hop.port, messages_per_minute=3), clock=clock)
+        outcomes = await several(sender, 5)
+        assert [type(outcome) for outcome in outcomes] == [Sent] * 3 + [Deferred] * 2
+        late = outcomes[3]
+        assert isinstance(late, Deferred)
+        assert "3 messages a minute" in str(late.reply)
+        assert late.reply.status == "4.4.5"
+        assert not late.attempted
+        assert late.retry_after is not None
+        clock.advance(late.retry_after)
+        assert isinstance((await send(sender, batch()))[0], Sent)
+        assert len(hop.messages) == 4
+
+
+@pytest.mark.parametrize(("sign_in", "sent"), [(False, 2), (True, 1)])
+async def test_whose_pace_it_is(courier: MakeCourier, sign_in: bool, sent: int) -> None:
+    """The limits are each sender's; where the relay signs in, they are that mailbox's, whoever sends."""
+    async with ScriptedHop(extensions=["PIPELINING", "AUTH PLAIN"]) as hop:
+        sender = courier(route(hop.port, messages_per_minute=1, sign_in=sign_in))
+        mails = [batch(first_id=n, sender=f"{name}@example.com") for n, name in enumerate(["ana", "bo"])]
+        outcomes = await send(sender, *mails)
+        assert sum(isinstance(outcome, Sent) for outcome in outcomes) == sent
+
+
+async def test_recipients_in_a_day(courier: MakeCourier) -> None:
+    """Beyond limits.recipients_per_day mail waits until an hour of the day before is over."""
+    clock = FakeClock()
+    async with ScriptedHop() as hop:
+        sender = courier(route(hop.port, recipients_per_day=3), clock=clock)
+        assert isinstance((await send(sender, batch(["a@x.test", "b@x.test"])))[0], Sent)
+        (late, _) = await send(sender, batch(["c@x.test", "d@x.test"]))
+        assert isinstance(late, Deferred)
+        assert "3 recipients a day" in str(late.reply)
+        assert late.retry_after is not None
+        clock.advance(late.retry_after)
+        assert isinstance((await send(sender, batch(["c@x.test", "d@x.test"])))[0], Sent)
+
+
+async def test_a_hop_in_trouble_uses_up_no_pace(courier: MakeCourier) -> None:
+    """What fails since the hop is left alone is not counted: it was not sent."""
+    clock = FakeClock()
+    async with ScriptedHop({"greeting": ["450 4.3.2 no", "220 hop"]}) as hop:
+        sender = courier(route(hop.port, messages_per_minute=2), clock=clock)
+        for _ in range(5):
+            assert "450 4.3.2 no" in text((await send(sender, batch()))[0])
+        clock.advance(60)
+        assert isinstance((await send(sender, batch()))[0], Sent)
+
+
 # Cancelling
 
 

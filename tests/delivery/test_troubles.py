@@ -298,3 +298,17 @@ async def test_content_is_kept_inline_only(courier: MakeCourier) -> None:
         body = CONTENT * 2000
         assert isinstance((await send(courier(route(hop.port)), batch(content=Inline(body))))[0], Sent)
         assert hop.messages[0].content == body
+
+
+async def test_a_hop_that_drips_gets_no_more_time(courier: MakeCourier) -> None:
+    """An answer that comes octet by octet must be whole within the stage's time (S17)."""
+    async with ScriptedHop({"MAIL": Raw(b"2")}) as hop:
+        sender = courier(route(hop.port, timeouts={"command": 0.5}))
+        attempt = asyncio.ensure_future(send(sender, batch()))
+        while not attempt.done():
+            hop.say_to_all(b"5")
+            await asyncio.wait([attempt], timeout=0.1)
+        (outcome,) = attempt.result()
+        assert isinstance(outcome, Deferred)
+        assert outcome.reply.status in ("4.4.2", "4.5.0")
+        assert len(hop.sessions[0].received) < 1000

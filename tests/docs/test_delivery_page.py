@@ -4,8 +4,8 @@ from pathlib import Path
 
 from relay.config.model import RouteTimeouts
 from relay.config.types import write_duration
-from relay.delivery.classify import ANSWERS, TROUBLES
-from relay.delivery.happening import Kind
+from relay.delivery.classify import ANSWERS, LACKS, TROUBLES
+from relay.delivery.happening import Kind, Lack
 from relay.delivery.hop import Hop
 from relay.delivery.reference import outcomes, page_with_outcomes
 
@@ -22,7 +22,8 @@ def test_the_table_is_current() -> None:
 def test_every_rule_and_every_trouble_is_in_the_table() -> None:
     """No rule is hidden, and no kind of trouble is without a meaning."""
     assert set(TROUBLES) == set(Kind)
-    assert outcomes().count("\n") == 2 + len(ANSWERS) + len(TROUBLES) + 1
+    assert set(LACKS) == set(Lack)
+    assert outcomes().count("\n") == 2 + len(ANSWERS) + len(TROUBLES) + len(LACKS) + 2
 
 
 def test_the_figures_are_those_of_the_code() -> None:

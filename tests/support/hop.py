@@ -83,7 +83,7 @@ class HopSession:
 
 
 class ScriptedHop:
-    """Listens on a free port of 127.0.0.1; an async context manager."""
+    """Listens on a port of this host; an async context manager."""
 
     def __init__(
         self,
@@ -92,7 +92,11 @@ class ScriptedHop:
         extensions: Sequence[str] = ("PIPELINING", "SIZE 10485760", "8BITMIME", "SMTPUTF8", "DSN"),
         tls: ssl.SSLContext | None = None,
         implicit: bool = False,
+        address: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
+        """`address`: one of this host's, such as 127.0.0.2; `port` 0: a free one."""
+        self._bind = address, port
         self.script: dict[str, Answer | Sequence[Answer]] = {**PLAIN_ANSWERS, **(script or {})}
         self.extensions = list(extensions)
         self.tls = tls
@@ -130,7 +134,7 @@ class ScriptedHop:
     async def __aenter__(self) -> Self:
         """Start to listen."""
         context = self.tls if self.implicit else None
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context, limit=2**20)
+        self._server = await asyncio.start_server(self._serve, *self._bind, ssl=context, limit=2**20)
         return self
 
     async def __aexit__(

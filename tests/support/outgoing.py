@@ -9,6 +9,8 @@ from pathlib import Path
 from relay.address import Address
 from relay.config.model import (
     BccSettings,
+    ResolverSettings,
+    RouteChoice,
     RouteLimits,
     RouteSettings,
     RouteTimeouts,
@@ -152,6 +154,9 @@ def route(
     recipients: int = 100,
     timeouts: Mapping[str, float] | None = None,
     kind: str = "smarthost",
+    messages_per_minute: int = 0,
+    recipients_per_day: int = 0,
+    addresses: str = "any",
 ) -> RouteSettings:
     """Make the settings of a route to a port of this host."""
     auth = UpstreamAuthSettings()
@@ -160,12 +165,18 @@ def route(
     spans = {name: timedelta(seconds=seconds) for name, seconds in (timeouts or {}).items()}
     return RouteSettings(
         kind=kind,
-        host=host,
+        host=None if kind == "mx" else host,
         port=port,
         tls=tls,
         tls_ca=tls_ca,
+        addresses=addresses,
         auth=auth,
-        limits=RouteLimits(connections=connections, recipients=recipients),
+        limits=RouteLimits(
+            connections=connections,
+            recipients=recipients,
+            messages_per_minute=messages_per_minute,
+            recipients_per_day=recipients_per_day,
+        ),
         timeouts=RouteTimeouts(**spans),
     )
 
@@ -176,11 +187,18 @@ def courier(
     transaction: str = "auto",
     secret: Callable[[SecretReference], str] = lambda _: "open sesame",
     observe: Callable[[str, str], None] = lambda _route, _what: None,
+    resolver: ResolverSettings | None = None,
+    select: Sequence[RouteChoice] = (),
 ) -> SmtpCourier:
     """Make a courier whose routes are called main, second, third."""
     names = ("main", "second", "third")
     return SmtpCourier(
-        UpstreamSettings(default="main", routes=dict(zip(names, routes, strict=False))),
+        UpstreamSettings(
+            default="main",
+            routes=dict(zip(names, routes, strict=False)),
+            select=tuple(select),
+            resolver=resolver or ResolverSettings(),
+        ),
         BccSettings(transaction=transaction),
         "relay.test",
         resolve=Path,

@@ -62,7 +62,11 @@ CASES = [
     (GOOD + "version: 1\n", "version: is set twice; the first is at 1:1"),
     (GOOD + "<<: {}\n", "merge keys are not read"),
     # routes
-    (_route("{kind: mx}"), "upstream.routes.main.kind: mx is for a later version"),
+    (_route("{kind: mx, host: mx1.example.com}"), "DNS names the hosts of kind: mx"),
+    (_route("{kind: mx, tls: implicit}"), "mail exchangers have no port with TLS from the start"),
+    (_route("{kind: mx, auth: {kind: password, username: a, password: {env: A}}}"), "nobody signs in at mail exchangers"),
+    (_changed(("users:\n", "  resolver: {nameservers: [dns.example.com], timeout: 0s}\nusers:\n")), 'upstream.resolver.nameservers.0: "dns.example.com" is not an IP address'),
+    (_changed(("users:\n", "  resolver: {timeout: 0s}\nusers:\n")), "upstream.resolver.timeout: must be 1s or more"),
     (_route("{port: 25}"), "upstream.routes.main.host: is required for a smarthost"),
     (_route("{host: 'smtp.example.com:587'}"), "has a port in it; write host: smtp.example.com and port: 587"),
     (_route("{host: 'a b'}"), '"a b" is not a host'),

@@ -6,13 +6,15 @@ from relay.delivery.classify import (
     MAY_ARRIVE_TWICE,
     TROUBLES,
     classify,
+    classify_no_way,
     describe,
     is_refusal_of_one,
+    leaves_it_to_others,
     log_copy_of_nobody,
     needs_somebody,
     wants_another_transaction,
 )
-from relay.delivery.happening import Answered, Declined, Kind, Stage, Trouble
+from relay.delivery.happening import Answered, Declined, Kind, Lack, NoWay, Paced, Stage, Trouble
 from relay.delivery.hop import Hop
 from relay.outcome import Bounced, Deferred, Sent, Skipped
 from relay.status import Reply
@@ -68,7 +70,7 @@ def test_a_refused_sign_in_says_so() -> None:
     outcome = classify(happening, HOP)
     assert isinstance(outcome, Deferred)
     assert outcome.reply == Reply(535, "5.7.8", "the smarthost refused our sign-in: bad credentials")
-    assert needs_somebody(happening)
+    assert needs_somebody(happening, HOP)
 
 
 @pytest.mark.parametrize("code", [530, 534, 535, 538])
@@ -76,7 +78,7 @@ def test_a_refused_sign_in_says_so() -> None:
 def test_a_hop_that_wants_a_sign_in_is_no_bounce(stage: Stage, code: int) -> None:
     """530 and its like at MAIL speak of the route's settings, not of the message."""
     assert isinstance(classify(answered(stage, code), HOP), Deferred)
-    assert needs_somebody(answered(stage, code))
+    assert needs_somebody(answered(stage, code), HOP)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +100,11 @@ def test_552_for_a_message_bounces() -> None:
 def test_an_answer_that_makes_no_sense_is_deferred(stage: Stage, code: int) -> None:
     """2yz means sent after the final dot alone; anything else out of place is temporary and loud."""
     assert isinstance(classify(answered(stage, code), HOP), Deferred)
-    assert needs_somebody(answered(stage, code))
+    assert needs_somebody(answered(stage, code), HOP)
 
 
 @pytest.mark.parametrize("stage", list(Stage))
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.NO_ADDRESS])
 def test_no_answer_is_deferred(stage: Stage, kind: Kind) -> None:
     """No trouble without an answer is ever permanent (RFC 5321 §3.8), and each says what it was and where."""
     outcome = classify(Trouble(stage, kind, "some detail"), HOP)
@@ -117,11 +119,99 @@ def test_no_answer_is_deferred(stage: Stage, kind: Kind) -> None:
 def test_trouble_that_the_settings_cause_is_loud() -> None:
     """What only the site can mend is told as an error; what passes by itself is not."""
     for kind in (Kind.CERTIFICATE, Kind.NOT_OFFERED, Kind.NO_SUCH_HOST, Kind.LOCAL):
-        assert needs_somebody(Trouble(Stage.AUTH, kind))
+        assert needs_somebody(Trouble(Stage.AUTH, kind), HOP)
     for kind in (Kind.REFUSED, Kind.TIMED_OUT, Kind.DROPPED, Kind.UNREACHABLE):
-        assert not needs_somebody(Trouble(Stage.CONNECT, kind))
-    assert not needs_somebody(Trouble(Stage.CONTENT, Kind.LOCAL))
-    assert not needs_somebody(Declined(Reply(554, "5.6.3", "")))
+        assert not needs_somebody(Trouble(Stage.CONNECT, kind), HOP)
+    assert not needs_somebody(Trouble(Stage.CONTENT, Kind.LOCAL), HOP)
+    assert not needs_somebody(Declined(Reply(554, "5.6.3", "")), HOP)
+
+
+EXCHANGER = Hop("direct", "mx1.example.net", 25, "opportunistic", exchanger=True)
+
+
+def test_what_dns_is_sure_of_is_permanent() -> None:
+    """A mail exchanger without any address bounces 5.4.4; trouble to find out is temporary (RFC 5321 §5.1)."""
+    outcome = classify(Trouble(Stage.CONNECT, Kind.NO_ADDRESS), EXCHANGER)
+    assert isinstance(outcome, Bounced)
+    assert (outcome.reply.code, outcome.reply.status) == (550, "5.4.4")
+
+
+def test_a_host_that_never_takes_mail() -> None:
+    """521 at the greeting is permanent of somebody else's mail exchanger (RFC 7504), and not of our smarthost."""
+    never = answered(Stage.GREETING, 521, "5.3.2", "no mail here")
+    assert isinstance(classify(never, EXCHANGER), Bounced)
+    assert isinstance(classify(never, HOP), Deferred)
+    assert isinstance(classify(answered(Stage.GREETING, 554), EXCHANGER), Deferred)
+
+
+@pytest.mark.parametrize("happening", [answered(Stage.GREETING, 554), Trouble(Stage.TLS, Kind.CERTIFICATE)])
+def test_somebody_elses_server_is_nobodys_alarm(happening: Answered | Trouble) -> None:
+    """What a mail exchanger does wrong cannot be mended here: it is told as an error for smarthosts alone."""
+    assert needs_somebody(happening, HOP)
+    assert not needs_somebody(happening, EXCHANGER)
+
+
+@pytest.mark.parametrize(
+    ("lack", "outcome", "status"),
+    [
+        (Lack.LITERAL, Bounced, "5.1.2"),
+        (Lack.NO_DOMAIN, Bounced, "5.1.2"),
+        (Lack.NULL_MX, Bounced, "5.1.10"),
+        (Lack.LOOP, Bounced, "5.4.6"),
+        (Lack.UNANSWERED, Deferred, "4.4.3"),
+        (Lack.NO_RESOLVER, Deferred, "4.3.5"),
+    ],
+)
+def test_domains_without_a_host(lack: Lack, outcome: type, status: str) -> None:
+    """What DNS is sure of is permanent, what it cannot tell is not (RFC 5321 §5.1, RFC 7505 §4.1)."""
+    found = classify_no_way(NoWay(lack, "nowhere.test", "some detail"))
+    assert isinstance(found, outcome)
+    assert isinstance(found, Bounced | Deferred)
+    assert found.reply.status == status
+    assert "nowhere.test" in found.reply.text
+    assert "some detail" in found.reply.text
+
+
+def test_pace_is_no_attempt() -> None:
+    """A message that the route's own limits keep back is deferred for just as long, and that counts as no attempt."""
+    outcome = classify(Paced("30 messages a minute", 12.5), HOP)
+    assert isinstance(outcome, Deferred)
+    assert outcome.retry_after == 12.5
+    assert not outcome.attempted
+    assert "30 messages a minute" in outcome.reply.text
+
+
+def test_a_wait_that_the_hop_asks_for_is_kept_to() -> None:
+    """A temporary refusal that names a time is not tried again before it; a permanent one has no next time."""
+    outcome = classify(answered(Stage.RCPT, 450, "4.2.0", "Greylisted, try again in 300 seconds"), HOP)
+    assert isinstance(outcome, Deferred)
+    assert (outcome.retry_after, outcome.attempted) == (300.0, True)
+
+
+@pytest.mark.parametrize(
+    ("happening", "others"),
+    [
+        (answered(Stage.GREETING, 450), True),
+        (answered(Stage.GREETING, 554), True),
+        (answered(Stage.EHLO, 550), True),
+        (answered(Stage.MAIL, 451), True),
+        (answered(Stage.MAIL, 550), False),
+        (answered(Stage.RCPT, 450), False),
+        (answered(Stage.RCPT, 550), False),
+        (answered(Stage.END, 451), False),
+        (Trouble(Stage.CONNECT, Kind.REFUSED), True),
+        (Trouble(Stage.MAIL, Kind.DROPPED), True),
+        (Trouble(Stage.END, Kind.DROPPED), False),
+        (Trouble(Stage.CONNECT, Kind.LOCAL), False),
+        (Declined(Reply(554, "5.6.3", "")), False),
+        (Paced("", 1.0), False),
+    ],
+)
+def test_when_the_next_exchanger_is_tried(
+    happening: Answered | Trouble | Declined | Paced, others: bool
+) -> None:
+    """The next host is tried when this one said nothing about the message, or 4yz to MAIL (RFC 5321 §5.1)."""
+    assert leaves_it_to_others(happening) is others
 
 
 def test_doubt_after_the_final_dot_is_named() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from relay.config.model import RouteSettings
 from relay.delivery.happening import Stage
-from relay.delivery.hop import Hop, Timeouts, hop_of
+from relay.delivery.hop import Hop, Timeouts, exchanger_of, hop_of
 from tests.support.outgoing import route
 
 
@@ -23,10 +23,31 @@ def test_a_route_becomes_a_hop() -> None:
     assert "HOP" not in repr(hop)
 
 
-@pytest.mark.parametrize("settings", [route(25, kind="mx"), RouteSettings(kind="smarthost", host=None)])
-def test_some_routes_have_no_hop(settings: RouteSettings) -> None:
-    """A route of kind mx, or without a host, leads nowhere in this version."""
-    assert hop_of("main", settings) is None
+def test_a_smarthost_without_a_name_is_no_hop() -> None:
+    """A route that leads nowhere has no hop."""
+    assert hop_of("main", RouteSettings(kind="smarthost", host=None)) is None
+
+
+def test_a_route_to_mail_exchangers_has_its_host_from_dns() -> None:
+    """With kind mx the host is filled in later; port 25 and TLS with whoever offers it are the usual things."""
+    hop = hop_of("direct", RouteSettings.model_validate({"kind": "mx"}))
+    assert hop is not None
+    assert (hop.host, hop.port, hop.tls, hop.exchanger, hop.verified) == (
+        "",
+        25,
+        "opportunistic",
+        True,
+        False,
+    )
+    assert str(exchanger_of(hop, "mx1.example.net")) == "mx1.example.net:25"
+    assert hop.addresses >= 2, "RFC 5321 §5.1"
+
+
+def test_a_smarthosts_usual_port_and_tls() -> None:
+    """For a smarthost they are 587 and STARTTLS, verified."""
+    hop = hop_of("main", RouteSettings.model_validate({"host": "smtp.example.com"}))
+    assert hop is not None
+    assert (hop.port, hop.tls, hop.exchanger, hop.verified) == (587, "starttls", False, True)
 
 
 def test_equal_routes_are_one_hop() -> None:

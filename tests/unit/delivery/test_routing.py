@@ -129,3 +129,20 @@ def test_a_limit_of_one_leaves_the_log_copy_alone() -> None:
     """Where only one recipient fits, every delivery has a transaction of its own."""
     deliveries = [delivery(1, "b@x.test"), delivery(2, COPY, Role.LOG_COPY)]
     assert routing(recipients=1).split(message(), deliveries) == [[deliveries[0]], [deliveries[1]]]
+
+
+def test_mail_exchangers_are_of_one_domain() -> None:
+    """On a route of kind mx each recipient domain has a transaction of its own, however it is spelt."""
+    rules = routing(choice("mx", sender_domain="example.com"))
+    targets = ["a@x.test", "b@y.test", "c@X.TEST", "d@x.test."]
+    groups = rules.split(message(), [delivery(number, target) for number, target in enumerate(targets)])
+    assert [[d.target for d in group] for group in groups] == [
+        ["a@x.test", "c@X.TEST", "d@x.test."],
+        ["b@y.test"],
+    ]
+
+
+def test_a_smarthost_takes_all_domains_together() -> None:
+    """On a smarthost the domains share a transaction."""
+    (group,) = routing().split(message(), [delivery(1, "a@x.test"), delivery(2, "b@y.test")])
+    assert len(group) == 2

@@ -144,3 +144,18 @@ def test_recipients_and_logging_have_rules_of_their_own():
     rules = RetryRules(delivery=RULE, logging=RetryRule((SECOND,), DAY))
     assert rules.of(Role.RECIPIENT) is rules.delivery
     assert rules.of(Role.LOG_COPY) is rules.of(Role.RECORD) is rules.logging
+
+
+def test_what_was_no_attempt_waits_just_as_long_as_it_says():
+    """Mail that a limit of our own kept back does not climb the schedule: it goes when there is room."""
+    paced = Deferred(BUSY, "mx", 2.5, attempted=False)
+    step = next_step(paced, attempts=2, created_at=NOW, rule=RULE, now=NOW, chance=0.9)
+    assert step == TryAt(NOW + 2_500_000, "451 4.3.0 Try again later")
+
+
+def test_what_was_no_attempt_expires_like_all_else():
+    """A limit that never lets a message through does not keep it for ever."""
+    paced = Deferred(BUSY, "mx", 60.0, attempted=False)
+    assert isinstance(
+        next_step(paced, attempts=0, created_at=NOW, rule=RULE, now=NOW + 2 * DAY, chance=0.5), GiveUp
+    )

@@ -200,3 +200,14 @@ def test_a_log_copy_that_was_deferred_with_its_recipients_goes_again_with_them()
     assert alone[BOB.id] is None
     assert alone[COPY.id] is not None
     assert alone[COPY.id] != together[COPY.id]
+
+
+def test_what_was_no_attempt_is_not_counted():
+    """Mail that was kept back by the route's own limits has its number of attempts as before."""
+    paced = Deferred(Reply(451, "4.4.5", "paced"), "mx", 2.0, attempted=False)
+    settlement = settled({delivery(1, "bob@example.org", attempts=1): paced})
+    (change,) = settlement.changes
+    assert (change.attempted, change.next_attempt_at) == (False, NOW + 2_000_000)
+    (event,) = settlement.events
+    assert isinstance(event, DeliveryDeferred)
+    assert event.attempt == 1
