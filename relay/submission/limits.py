@@ -150,6 +150,8 @@ class MessageRates:
         taken = self._taken.get(login)
         if not taken or not self.rate.count:
             return None
+        while taken and taken[-1] > now:  # the clock was set back
+            taken.pop()
         while taken and taken[0] <= now - self._span:
             taken.popleft()
         return taken[0] + self._span if len(taken) >= self.rate.count else None

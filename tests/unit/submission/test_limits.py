@@ -34,6 +34,36 @@ def test_messages_are_counted_over_a_sliding_span() -> None:
     assert rates.next_at("ana", 3600 * SECOND) is None
 
 
+def test_a_clock_set_back_keeps_nobody_out() -> None:
+    """What was counted in what is now the future does not count."""
+    rates = MessageRates(Rate(2, 3600.0))
+    for at in (10**6, 10**6 + 1):
+        rates.take("ana", at * SECOND)
+    assert rates.next_at("ana", 5 * SECOND) is None
+
+
+def test_limits_change_without_forgetting() -> None:
+    """After a reload what was counted before counts on, under the new limits."""
+    gate = ConnectionGate(3, 3)
+    assert gate.enter("a")
+    assert gate.enter("a")
+    gate.change(2, 2)
+    assert gate.full
+    assert not gate.enter("b")
+    gate.change(5, 3)
+    assert gate.enter("a")
+    assert gate.open == 3
+    rates = MessageRates(Rate(1, 3600.0))
+    rates.take("ana", 0)
+    rates.change(Rate(2, 3600.0))
+    assert rates.next_at("ana", SECOND) is None
+    rates.take("ana", SECOND)
+    assert rates.next_at("ana", 2 * SECOND) == 3600 * SECOND
+    rates.change(Rate(1, 60.0))
+    assert rates.next_at("ana", 2 * SECOND) == 61 * SECOND
+    assert rates.next_at("ana", 62 * SECOND) is None
+
+
 def test_a_rate_of_nought_is_no_limit() -> None:
     """0/h counts nothing."""
     rates = MessageRates(Rate(0, 3600.0))
