@@ -117,7 +117,7 @@ class _Demonstration:
         """Show `relay trace` of the message once all its deliveries have ended."""
         wanted = message.content.partition(b"Message-ID: ")[2].partition(b"\r\n")[0].decode()
         if message.refusal:
-            return []
+            return self._refusal(message)
         ended = _wait_for_end(self._service, wanted)
         shown = self._service.run("trace", wanted)
         self._plain("".join(f"     {line}\n" for line in shown.stdout.splitlines()).rstrip())
@@ -127,6 +127,15 @@ class _Demonstration:
             Finding(kept, "the trace keeps the secret"),
         ]
         return failed(findings)
+
+    def _refusal(self, message: DemoMessage) -> list[Finding]:
+        """Show the event of a refusal: nothing of the message was kept, but that it was refused is."""
+        ends = time.monotonic() + _LIMIT
+        shown = ""
+        while message.sender not in shown and time.monotonic() < ends:
+            shown = self._service.run("log", "--event", "message.refused", "--lines", "1").stdout
+        self._plain(f"     {shown.strip()}")
+        return failed([Finding(message.sender in shown, "relay log tells of the refusal")])
 
     def _tell(self, findings: list[Finding]) -> list[Finding]:
         for finding in findings:
