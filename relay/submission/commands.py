@@ -61,9 +61,16 @@ def _note_refusal(session: Session, verb: bytes, argument: bytes, reply: Reply) 
     if reply.code == 503:
         return
     if verb == b"MAIL":
-        session.note_refused(reply, shown(argument), ())
+        session.note_refused(reply, _path_in(argument), ())
     elif verb == b"RCPT":
-        session.note_refused(reply, session.sender, (shown(argument),))
+        session.note_refused(reply, session.sender, (_path_in(argument),))
+
+
+def _path_in(argument: bytes) -> str:
+    """Give the path of MAIL or RCPT for a log, or all that was said where there is none to be found."""
+    text = shown(argument)
+    start, end = text.find(":<"), text.rfind(">")
+    return text[start + 2 : end] if 0 <= start < end else text
 
 
 def _unknown(session: Session, argument: bytes) -> Answer:
