@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import CommandError
-from relay.storage.lease import LOCK_NAME, StateLock, boot_id
+from relay.storage.lease import LOCK_NAME, StateLock, boot_id, holder
 
 HOLD = (
     "import sys, pathlib\n"
@@ -22,17 +22,27 @@ HOLD = (
 
 async def test_a_second_service_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
     """Exit code 75 and the holder's process id; after a kill -9 the lock is free."""
-    holder = await asyncio.create_subprocess_exec(
+    other = await asyncio.create_subprocess_exec(
         sys.executable, "-c", HOLD, str(tmp_path),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    assert holder.stdout is not None
-    assert await asyncio.wait_for(holder.stdout.readline(), 20) == b"held\n"
-    with pytest.raises(CommandError, match=f"process {holder.pid}") as caught, StateLock(tmp_path):
+    assert other.stdout is not None
+    assert await asyncio.wait_for(other.stdout.readline(), 20) == b"held\n"
+    with pytest.raises(CommandError, match=f"process {other.pid}") as caught, StateLock(tmp_path):
         pass
     assert caught.value.exit_code == 75
-    holder.kill()
-    await holder.communicate()
+    other.kill()
+    await other.communicate()
+    with StateLock(tmp_path):
+        assert (tmp_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
+
+
+def test_who_holds_the_lock_can_be_asked(tmp_path: Path) -> None:
+    """The process id while it is held, and nobody before and after; asking takes nothing."""
+    assert holder(tmp_path) is None
+    with StateLock(tmp_path):
+        assert holder(tmp_path) == os.getpid()
+    assert holder(tmp_path) is None
     with StateLock(tmp_path):
         assert (tmp_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
 

@@ -1,9 +1,12 @@
 """What operators do to the queue by hand, and how they select what they mean."""
 
+from functools import partial
+
 import pytest
 
 from relay.delivery_kind import Role, Transport
-from relay.ids import DeliveryId, Login, QueueId
+from relay.ids import DeliveryId, Login, QueueId, queue_id_of
+from relay.queue.listing import Standing
 from relay.queue.model import FINAL, TRANSITIONS, Change, Delivery, State
 from relay.queue.store import QueueStore, Selection
 from relay.storage.database import Database
@@ -258,6 +261,22 @@ async def test_a_tally_counts_what_is_open(database: Database, store: QueueStore
         (Transport.SMTP, State.QUEUED): 3,
         (Transport.SALESFORCE, State.WAITING): 1,
     }
+
+
+async def test_the_standing_has_the_oldest_of_each_state(database: Database, store: QueueStore) -> None:
+    """Counted by state, what is final left out, with the instant the oldest came in."""
+    assert await database.read(store.standing) == Standing()
+    for number in (1, 2, 3):
+        message = new_message(number=number, accepted_at=NOW + number)
+        await database.write(partial(store.accept, message=message, plan=[to_recipient()], lease=None))
+    newest = Selection(message=queue_id_of(3))
+    await database.write(lambda tx: store.hold(tx, newest, "look at it"))
+    gone = new_message(number=4, accepted_at=NOW - 1)
+    plan = [to_recipient(skipped="a dry run")]
+    await database.write(partial(store.accept, message=gone, plan=plan, lease=None))
+    standing = await database.read(store.standing)
+    assert standing.counts == {"queued": 2, "held": 1}
+    assert standing.oldest == {"queued": NOW + 1, "held": NOW + 3}
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,14 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
                 "SEARCH d USING INDEX delivery_of_message (message=?)",
             ],
         ),
+        (
+            listing.STANDING,
+            [
+                "SEARCH m USING COVERING INDEX message_open (closed_at=?)",
+                "SEARCH d USING INDEX delivery_of_message (message=?)",
+                "USE TEMP B-TREE FOR GROUP BY",
+            ],
+        ),
         (maillog.OF_MESSAGE, ["SEARCH event USING INDEX event_of_message (message=?)"]),
         (
             maillog.SELECT.format(conditions=EVENTS_SINCE),

@@ -53,6 +53,17 @@ async def test_units_that_wait_share_one_commit(database: SqliteDatabase) -> Non
     assert len(await database.read(keys)) == 20
 
 
+async def test_each_commit_is_measured(tmp_path: Path) -> None:
+    """Who opens the database hears how long every commit took."""
+    took: list[float] = []
+    database = await SqliteDatabase.open(tmp_path / "relay.db", create=True, observe=took.append)
+    await database.write(put("a"))
+    await database.write(put("b"))
+    await database.close()
+    assert len(took) == database.commits == 2
+    assert all(0 < seconds < 60 for seconds in took)
+
+
 async def test_a_commit_takes_a_bounded_number_of_units(database: SqliteDatabase) -> None:
     """More units than one commit takes are spread over several, and all are kept."""
     before = database.commits

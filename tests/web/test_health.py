@@ -89,7 +89,10 @@ async def test_not_ready_says_why() -> None:
         await server.stop()
 
 
-@pytest.mark.parametrize(("method", "target"), [("POST", "/wake"), ("GET", "/status"), ("GET", "/docs")])
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [("POST", "/wake"), ("GET", "/status"), ("POST", "/reload"), ("POST", "/stop"), ("GET", "/docs")],
+)
 async def test_the_port_changes_and_tells_nothing_else(method: str, target: str) -> None:
     """What the admin socket answers is not there on the port."""
     service = Service()
@@ -97,7 +100,7 @@ async def test_the_port_changes_and_tells_nothing_else(method: str, target: str)
     address = await server.start(ANY_PORT)
     try:
         assert (await get(address, target, method))[0] == 404
-        assert service.woken == 0
+        assert service.woken == service.stopped == 0
     finally:
         await server.stop()
 
@@ -114,8 +117,13 @@ async def test_the_admin_socket_wakes_and_tells(tmp_path: Path) -> None:
         assert service.woken == 1
         status = await asyncio.to_thread(ask, tmp_path, "GET", "/status")
         assert status == {"schema": "relay.status/1", "active": 3}
-        with pytest.raises(CommandError, match="405"):
-            await asyncio.to_thread(ask, tmp_path, "GET", "/wake")
+        reload = await asyncio.to_thread(ask, tmp_path, "POST", "/reload")
+        assert reload["changes"] == ["~ logging.delay 30s -> 60s"]
+        assert (await asyncio.to_thread(ask, tmp_path, "POST", "/stop"))["stopping"] is True
+        assert service.stopped == 1
+        for target in ("/wake", "/reload", "/stop"):
+            with pytest.raises(CommandError, match="405"):
+                await asyncio.to_thread(ask, tmp_path, "GET", target)
     finally:
         await server.stop()
     assert not path.exists()
