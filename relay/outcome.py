@@ -49,3 +49,6 @@ class Skipped:
 
 
 Outcome = Sent | Deferred | Bounced | Held | Skipped
+
+NOBODY_RECEIVED_IT = "nobody received it"
+"""Why mail that reached none of its recipients is not logged."""

@@ -28,6 +28,7 @@ from relay.maillog.events import DeliveryChanged, MessageClosed
 from relay.maillog.store import MailLog
 from relay.queue.model import State
 from relay.queue.operations import SLICE
+from relay.queue.settlement import copies_skipped
 from relay.queue.selection import ListedDelivery, Selection
 from relay.queue.store import QueueStore
 from relay.storage.database import Transaction
@@ -327,6 +328,9 @@ def _unit(tx: Transaction, store: QueueStore, selection: Selection, act: Act) ->
     log = MailLog()
     log.append(tx, events)
     if act.verb == "cancelled":
+        for message in by_message:
+            skipped, _ = store.skip_copies(tx, message)
+            log.append(tx, copies_skipped(message, skipped, now))
         log.append(tx, [end for message in by_message if (end := _closed(store, tx, message, now))])
     return changed
 

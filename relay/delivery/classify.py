@@ -22,10 +22,9 @@ from relay.delivery.happening import (
 )
 from relay.delivery.hints import wait_asked_for
 from relay.delivery.hop import Hop
-from relay.outcome import Bounced, Deferred, Outcome, Sent, Skipped
+from relay.outcome import NOBODY_RECEIVED_IT, Bounced, Deferred, Outcome, Sent, Skipped
 from relay.status import Reply
 
-NOBODY_RECEIVED_IT = "nobody received it"
 _MESSAGE = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.CONTENT, Stage.END})
 _SIGN_IN_CODES = frozenset({530, 534, 535, 538})
 

@@ -7,6 +7,7 @@ from functools import partial
 from relay.clock import Clock
 from relay.delivery_kind import Role
 from relay.ids import Login
+from relay.outcome import NOBODY_RECEIVED_IT
 from relay.queue.model import FINAL, Closing, State
 from relay.queue.rows import integer
 from relay.storage.database import Row, Transaction
@@ -20,6 +21,13 @@ CLOSE = "UPDATE message SET closed_at = ? WHERE id = ? AND closed_at IS NULL RET
 CLOSED = "SELECT login, accepted_at FROM message WHERE id = ? AND closed_at IS NOT NULL"
 """A message that is done."""
 
+SKIP_COPIES = """
+    UPDATE delivery SET state = 'skipped', next_attempt_at = NULL, reason = ?
+    WHERE message = ? AND role = 'log_copy' AND state IN ('waiting', 'queued', 'deferred', 'held')
+    RETURNING target
+"""
+"""The log copies of one message that are not attempted just now."""
+
 FORGET_CONTENT = "DELETE FROM content WHERE message = ? RETURNING spool_name"
 """The content of one message goes; where it was in the spool its name is told."""
 
@@ -27,6 +35,7 @@ FORGET_CONTENT = "DELETE FROM content WHERE message = ? RETURNING spool_name"
 _FINAL = frozenset(state.value for state in FINAL)
 _RECIPIENT = Role.RECIPIENT.value
 _SENT = State.SENT.value
+_UNREACHED = frozenset({State.BOUNCED.value, State.EXPIRED.value, State.CANCELLED.value})
 _FAILED = (State.BOUNCED.value, State.EXPIRED.value)
 # What became of the log copy or record, when a message has several: the first of these that one of them has.
 _LOGGED = (
@@ -60,6 +69,17 @@ class Ending:
         if not self.keep_content:
             self.forget_content(tx, number)
         return _closing(closed[0], states)
+
+    def skip_copies(self, tx: Transaction, number: int) -> list[str]:
+        """Skip the log copies when every recipient has failed: of mail that nobody received there is nothing to log.
+
+        Gives their addresses, which are secrets. Mail that has no recipient but its log copy is left alone.
+        """
+        states = tx.execute(STATES, (number,))
+        recipients = {state for role, state in states if role == _RECIPIENT}
+        if not recipients & _UNREACHED or recipients - _UNREACHED - {State.SKIPPED.value}:
+            return []
+        return [str(row[0]) for row in tx.execute(SKIP_COPIES, (NOBODY_RECEIVED_IT, number))]
 
     def forget_content(self, tx: Transaction, number: int) -> None:
         """Delete the content; a spool file goes when that is durable."""

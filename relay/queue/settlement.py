@@ -24,7 +24,7 @@ from relay.maillog.events import (
     MessageClosed,
     ReportUndeliverable,
 )
-from relay.outcome import Bounced, Deferred, Held, Outcome, Sent, Skipped
+from relay.outcome import NOBODY_RECEIVED_IT, Bounced, Deferred, Held, Outcome, Sent, Skipped
 from relay.queue.model import Change, Closing, Delivery, QueuedMessage, State
 from relay.queue.report import Action, Reported, one_line
 from relay.queue.retry import Done, GiveUp, Hold, NextStep, TryAt, next_step
@@ -293,6 +293,23 @@ def _untold(ended: Sequence[_Ended], message: QueuedMessage, now: int) -> list[E
         return []
     reason = "not delivered, and the sender is the null path: nobody can be told"
     return [ReportUndeliverable(at=now, message=message.id, recipients=tuple(failed), reason=reason)]
+
+
+def copies_skipped(message: QueueId, targets: Sequence[str], now: int) -> list[Event]:
+    """Give the event for log copies of mail that nobody received; none when there are none."""
+    if not targets:
+        return []
+    return [
+        DeliverySkipped(
+            at=now,
+            message=message,
+            role=Role.LOG_COPY.value,
+            targets=tuple(map(mask_address, targets)),
+            reply=NOBODY_RECEIVED_IT,
+            hop="",
+            attempt=0,
+        )
+    ]
 
 
 def closed(message: QueueId, closing: Closing, now: int) -> MessageClosed:

@@ -23,7 +23,7 @@ from relay.queue.model import ContentReader, Delivery, QueuedMessage
 from relay.queue.notices import Notice, ReportQuota, notice_of, report_of, untold
 from relay.queue.report import Original
 from relay.queue.rules import RunnerRules
-from relay.queue.settlement import Settlement, closed, settlement_of
+from relay.queue.settlement import Settlement, closed, copies_skipped, settlement_of
 from relay.queue.store import QueueStore
 from relay.storage.database import Database, Transaction
 
@@ -105,7 +105,12 @@ class Settler:
                 raise _StaleClaim(frozenset(settled))
             for notice in notices:
                 self.store.accept(tx, notice.message, notice.plan, lease=None)
-            whole = [*events, closed(message.id, closing, now)] if closing else events
+            whole = list(events)
+            if closing is None:
+                skipped, closing = self.store.skip_copies(tx, message.id)
+                whole += copies_skipped(message.id, skipped, now)
+            if closing is not None:
+                whole.append(closed(message.id, closing, now))
             self.mail_log.append(tx, whole)
             return whole
 

@@ -208,6 +208,15 @@ class QueueStore(Operations):
         applied = [change.delivery for change in changes if _settle(tx, number, change)]
         return applied, self._ending.close_if_done(tx, number) if applied else None
 
+    def skip_copies(self, tx: Transaction, message: QueueId) -> tuple[list[str], Closing | None]:
+        """Skip the log copies of mail that nobody received, but for those attempted just now.
+
+        Gives their addresses (secrets), and the closing when nothing is open any more.
+        """
+        number = number_of(message)
+        skipped = self._ending.skip_copies(tx, number)
+        return skipped, self._ending.close_if_done(tx, number) if skipped else None
+
     def closing(self, tx: Transaction, message: QueueId) -> Closing | None:
         """Give how a message ended; None while it is open."""
         return closing_of(tx, number_of(message))

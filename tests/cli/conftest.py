@@ -121,6 +121,12 @@ def _fill(tx: Transaction) -> tuple[QueueId, QueueId]:
     return offer, hello
 
 
+def unsent_with_copy(tx: Transaction) -> QueueId:
+    """Add a message to one recipient, with a log copy; nothing of it is sent yet."""
+    message = new_message(envelope=envelope("ana@example.com", ["zoe@customer.example"]))
+    return _accept(tx, message, [to_recipient("zoe@customer.example"), log_copy()])
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """Give a settings file whose store holds two messages."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.cli.conftest import Desk
+from tests.cli.conftest import Desk, unsent_with_copy
 from tests.support.builders import LOG_COPY_ADDRESS
 from tests.support.command import Ran, relay
 from tests.support.settings import written
@@ -122,6 +122,14 @@ def test_cancel_closes_the_message(desk: Desk) -> None:
     assert desk.events(desk.hello)[-2:] == ["delivery.changed", "message.closed"]
     assert _queue(desk, "cancel", "--state", "deferred").code == 0
     assert desk.events(desk.offer)[-1] == "delivery.changed"
+
+
+def test_cancelling_all_recipients_leaves_nothing_to_log(desk: Desk) -> None:
+    """When nobody received the mail, its log copy is skipped with that reason, and the message is closed."""
+    message = desk.ask(lambda database: database.write(unsent_with_copy))
+    assert _queue(desk, "cancel", "--to", "zoe@*").code == 0
+    assert desk.states(message) == ["cancelled", "skipped"]
+    assert desk.events(message)[-3:] == ["delivery.changed", "delivery.skipped", "message.closed"]
 
 
 def test_a_masked_log_copy_stays_masked_in_the_mail_log(desk: Desk) -> None:
