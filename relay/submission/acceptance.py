@@ -13,7 +13,7 @@ from relay import status
 from relay.address import Address
 from relay.directory.model import Rep
 from relay.envelope import Envelope
-from relay.errors import StorageError
+from relay.errors import StorageError, StorageFull
 from relay.ids import QueueId, queue_id_of
 from relay.maillog.events import MessageAccepted
 from relay.message import Header, from_mailboxes, message_id, read_header, subject
@@ -87,9 +87,15 @@ async def _conclude(session: Session, content: Content, started: float) -> Reply
         door.rates.take(ready.rep.login, door.clock.now())
     if content.spool_name is not None:
         await content.sync()
-    # With the name the queue owns the file: only it, or the sweep, may take it away from now on.
+    try:
+        await door.intake.accept(ready.message, ready.plan, (ready.event,))
+    except StorageFull:
+        raise  # nothing of it was stored, and a full disk needs the room: its file goes at once
+    except BaseException:
+        content.hand_over()
+        raise
+    # With the name the queue owns the file: only it, or the sweep, may take it away.
     content.hand_over()
-    await door.intake.accept(ready.message, ready.plan, (ready.event,))
     session.message_taken()
     door.meter.accepted(door.name, ready.message.octets, door.clock.monotonic() - started)
     return status.QUEUED.fill(id=ready.event.message)
