@@ -28,6 +28,7 @@ def _listener_tls(listener: ListenerSettings, path: Path, settings: RelaySetting
         yield Finding(
             (*path, "tls"),
             f"{listener.tls} needs a certificate: write tls: {{certificate: …, private_key: {{file: …}}}} at the top level",
+            given=(("tls",),),
         )
     if listener.tls == "none" and listener.client_ca is not None:
         yield Finding(

@@ -91,7 +91,8 @@ def _sign_in(route: RouteSettings, path: Path) -> Iterator[Finding]:
 
 def _route_name(draft: Draft, path: Path, name: str) -> Iterator[Finding]:
     if name not in draft.route_names:
-        yield Finding(path, f'"{name}" names no route{did_you_mean(name, sorted(draft.route_names))}')
+        text = f'"{name}" names no route{did_you_mean(name, sorted(draft.route_names))}'
+        yield Finding(path, text, given=(("upstream", "routes"),))
 
 
 def _choice(draft: Draft, choice: RouteChoice, path: Path) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.settings import GOOD, loaded, told
+from tests.support.settings import GOOD, loaded, problems_of, told
 
 ONE_USER = GOOD.partition("users:\n")[2]
 
@@ -176,3 +176,18 @@ def test_one_mistake_is_told_once(tmp_path: Path) -> None:
         "11 users.0.mode",
         "5 users.0.email",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "only"),
+    [
+        (_changed(("  routes:", "  routs:")), "upstream.routs: unknown setting"),
+        (_listener('{name: a, address: "127.0.0.1:25"}') + "tls: {certificate: [c], private_key: {file: k}}\n", "tls.certificate"),
+        (_listener('{name: a, address: "127.0.0.1:25"}') + "tls: {certificate: c, private_key: {fil: k}}\n", "tls.private_key.fil"),
+        (_listener('{name: a, address: "127.0.0.1:25"}') + "tsl: {certificate: c, private_key: {file: k}}\n", "tsl: unknown setting"),
+    ],
+)  # fmt: skip
+def test_a_group_that_cannot_be_read_is_not_missed_elsewhere(tmp_path: Path, text: str, only: str) -> None:
+    """Neither its routes nor its certificate are told to be missing: they stand there."""
+    (found,) = [one for one in problems_of(tmp_path, text) if one.severity == "error"]
+    assert only in f"{found.path}: {found.text}"
