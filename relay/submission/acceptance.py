@@ -4,6 +4,7 @@ What becomes of the client meanwhile changes nothing: a message that was handed 
 anybody still hears the 250. A fault of ours is 451 with an incident number; its traceback is in the logs, once.
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from relay import status
 from relay.address import Address
 from relay.directory.model import Rep
-from relay.envelope import Envelope
+from relay.envelope import Envelope, reverse_path_text
 from relay.errors import StorageError, StorageFull
 from relay.ids import QueueId, queue_id_of
 from relay.maillog.events import MessageAccepted
@@ -28,7 +29,7 @@ from relay.policy.decision import (
 )
 from relay.queue.model import NewMessage
 from relay.status import Reply
-from relay.submission.data import Content, fault, storage_reply
+from relay.submission.data import INLINE, Content, fault, storage_reply
 from relay.submission.door import Door
 from relay.submission.session import Session
 from relay.submission.trace import Arrival, prefix
@@ -60,9 +61,11 @@ async def conclude(session: Session) -> Reply:
         return status.RCPT_FIRST
     # From here on the content is ours: neither RSET nor a lost connection takes it away.
     session.content = None
+    # And the envelope: a connection that is lost meanwhile forgets its transaction.
+    envelope = session.envelope()
     started = session.door.clock.monotonic()
     try:
-        reply = await _conclude(session, content, started)
+        reply = await _conclude(session, content, envelope, started)
     except StorageError as error:
         _logger.warning("a message could not be stored: %s", error)
         reply = storage_reply(error)
@@ -71,18 +74,23 @@ async def conclude(session: Session) -> Reply:
     finally:
         content.abandon()
     if reply.code >= 400:
-        session.note_refused(
-            reply, session.sender, shown_recipients(session.recipients, session.door.rules())
-        )
+        recipients = shown_recipients(envelope.recipients, session.door.rules())
+        session.note_refused(reply, reverse_path_text(envelope.reverse_path), recipients)
     session.reset()
     return reply
 
 
-async def _conclude(session: Session, content: Content, started: float) -> Reply:
-    ready = judge(session, content)
+async def _conclude(session: Session, content: Content, envelope: Envelope, started: float) -> Reply:
+    door = session.door
+    wrong = fault(content, door.limits)
+    if wrong is not None:
+        return wrong
+    head = content.head
+    # A quarter of a million fields take their time, which the other connections need not wait for.
+    header = read_header(head) if len(head) <= INLINE else await asyncio.to_thread(read_header, head)
+    ready = judge(session, content, envelope, header)
     if isinstance(ready, Reply):
         return ready
-    door = session.door
     if ready.rep is not None:
         door.rates.take(ready.rep.login, door.clock.now())
     if content.spool_name is not None:
@@ -101,18 +109,13 @@ async def _conclude(session: Session, content: Content, started: float) -> Reply
     return status.QUEUED.fill(id=ready.event.message)
 
 
-def judge(session: Session, content: Content) -> Ready | Reply:
-    """Decide about the message: everything that is left to do, or the refusal."""
+def judge(session: Session, content: Content, envelope: Envelope, header: Header) -> Ready | Reply:
+    """Decide about a message that can be used: everything that is left to do, or the refusal."""
     door = session.door
-    wrong = fault(content, door.limits)
-    if wrong is not None:
-        return wrong
-    header = read_header(content.head)
     if len(header.raw) > door.limits.header_size:
         return status.HEADER_TOO_LARGE.fill(limit=door.limits.header_size_text)
-    envelope = session.envelope()
     rep = session.rep or rep_of(envelope, header, _enabled(door))
-    refusal = _rep_refused(session, rep)
+    refusal = _rep_refused(session, envelope, rep)
     if refusal is not None:
         return refusal
     skips = bcc_policy(header, door.signed_bcc, door.signed_bcc_rule)
@@ -139,11 +142,11 @@ def _enabled(door: Door) -> Callable[[Address], Rep | None]:
     return by_address
 
 
-def _rep_refused(session: Session, rep: Rep | None) -> Reply | None:
+def _rep_refused(session: Session, envelope: Envelope, rep: Rep | None) -> Reply | None:
     if rep is not None:
         return session.over_rate(rep)
     if session.door.unknown_sender == "refuse":
-        return status.SENDER_UNKNOWN.fill(address=session.sender or "<>")
+        return status.SENDER_UNKNOWN.fill(address=reverse_path_text(envelope.reverse_path) or "<>")
     return None
 
 
@@ -203,7 +206,7 @@ def _accepted(session: Session, message: NewMessage, queue_id: QueueId) -> Messa
         at=message.accepted_at,
         message=queue_id,
         login=message.login,
-        sender=session.sender,
+        sender=reverse_path_text(message.envelope.reverse_path),
         recipients=shown_recipients(message.envelope.recipients, session.door.rules()),
         message_id=message.message_id,
         subject=message.subject,

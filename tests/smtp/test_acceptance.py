@@ -141,7 +141,9 @@ async def test_a_client_that_vanishes_in_its_data_leaves_nothing(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "content", [MAIL, b"X: y\r\n\r\n" + b"y" * 100_000 + b"\r\n"], ids=["inline", "spool"]
+    "content",
+    [MAIL, b"X: y\r\n\r\n" + b"y" * 100_000 + b"\r\n", b"X: y\r\n" * 20_000 + b"\r\n"],
+    ids=["inline", "spool", "large header"],
 )
 async def test_a_client_that_vanishes_behind_the_dot_loses_nothing(content: bytes, tmp_path: Path) -> None:
     """S16: the message is being stored when the connection is reset: it is stored."""
