@@ -45,6 +45,7 @@ format: $(STAMP) ## format the code and mend what the linter can
 docs: $(STAMP) ## print the pages that come from the code: sample, settings, schema
 	$(BIN)/python -m relay.config.reference .
 	$(BIN)/python -m relay.cli.reference docs/commands.md
+	$(BIN)/python -m relay.status > docs/replies.md
 	$(BIN)/python -m relay.metrics > docs/metrics.md
 	$(BIN)/python -m relay.maillog.reference > docs/events.md
 	$(BIN)/python -m relay.delivery.reference docs/delivery.md

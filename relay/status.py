@@ -5,6 +5,7 @@ The texts are all made here, so that one page (docs/replies.md) lists them; a te
 as (R1201) is one that a person may have to act on. R11xx signing in, R12xx senders, R13xx limits and content.
 """
 
+import sys
 from dataclasses import dataclass, field
 
 _LINE = 510
@@ -309,3 +310,7 @@ def replies_page() -> str:
 def _shown(form: Form) -> str:
     text = str(Reply(form.code, form.status, form.text))
     return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(replies_page())

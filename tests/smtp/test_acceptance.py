@@ -10,8 +10,9 @@ import pytest
 
 from relay.errors import StorageFull, StorageUnavailable
 from relay.maillog.events import MessageAccepted, MessageRefused
-from tests.support.submission import LOG_COPY, PLAIN, Front, client_tls, open_front
+from tests.support.submission import LOG_COPY, PLAIN, Front, client_tls, front_of, open_front
 from tests.support.talk import Talk, until
+from tests.support.wire import Line, door_named
 
 MAIL = b"From: ana@example.com\r\nSubject: The offer\r\n\r\nhello\r\n"
 
@@ -162,6 +163,18 @@ async def test_a_client_that_vanishes_behind_the_dot_loses_nothing(content: byte
         await until(lambda: front.submission.connections == 0)
         go_on.set()
         await until(lambda: front.mail.contents == [content])
+
+
+async def test_a_client_that_vanishes_while_its_header_is_read_loses_nothing(tmp_path: Path) -> None:
+    """The envelope was taken at the final dot: a connection lost right behind it empties no message."""
+    content = b"X: y\r\n" * 20_000 + b"\r\n"
+    line = Line(door_named(front := front_of(tmp_path), "gateway"))
+    await line.feed([b"EHLO x\r\n", b"MAIL FROM:<ana@example.com>\r\nRCPT TO:<c@example.org>\r\nDATA\r\n"])
+    await line.feed([content + b".\r\n"])
+    line.end()
+    await until(lambda: line.house.idle)
+    assert front.mail.contents == [content]
+    assert [str(one.address) for one in front.mail.messages[0].envelope.recipients] == ["c@example.org"]
 
 
 @pytest.mark.parametrize(
