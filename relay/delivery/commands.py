@@ -60,7 +60,7 @@ def prepare(message: QueuedMessage, deliveries: Sequence[Delivery], offer: Offer
     if not offer.smtputf8 and not sender.isascii():
         sender = with_a_label(sender)
     paths, taken, declined, left = _forward_paths(deliveries, offer)
-    utf8 = message.utf8_header or not (sender.isascii() and "".join(paths).isascii())
+    utf8 = offer.smtputf8 and (message.utf8_header or not (sender.isascii() and "".join(paths).isascii()))
     rcpts = tuple(
         f"RCPT TO:<{path}>{_rcpt_options(delivery) if offer.dsn else ''}\r\n".encode()
         for path, delivery in zip(paths, taken, strict=True)
@@ -76,7 +76,9 @@ def _refusal(message: QueuedMessage, sender: str, offer: Offer) -> Reply | None:
         return Reply(552, TOO_LARGE, text)
     if message.has_8bit and not offer.eight_bit:
         return NEEDS_8BIT
-    if message.utf8_header and not offer.smtputf8:
+    # Header fields beyond ASCII that came without SMTPUTF8 go on as they came, as 8-bit content: many programs send
+    # them, and so do other relays. Only what was declared internationalised (RFC 6531 §3.5) may not lose that.
+    if message.envelope.smtputf8 and message.utf8_header and not offer.smtputf8:
         return NEEDS_UTF8_HEADER
     if not sender.isprintable():
         return BAD_SENDER

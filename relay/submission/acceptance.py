@@ -174,7 +174,7 @@ def _ready(
         skips=skips,
         octets=content.octets + len(lines) - sum(end - start for start, end in skips),
         has_8bit=content.has_8bit,
-        utf8_header=content.has_8bit and not header.raw.isascii(),
+        utf8_header=content.has_8bit and _beyond_ascii(header.raw),
         message_id=message_id(header),
         subject=subject(header),
         header_from=str(from_addresses[0]) if from_addresses else "",
@@ -187,6 +187,17 @@ def _ready(
         spool_name=content.spool_name,
     )
     return Ready(message, decision.deliveries, _accepted(session, message, queue_id), rep)
+
+
+def _beyond_ascii(header: bytes) -> bool:
+    """Tell whether a header section is internationalised (RFC 6532): UTF-8 beyond ASCII, not some other 8-bit text."""
+    if header.isascii():
+        return False
+    try:
+        header.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _arrival(session: Session, envelope: Envelope) -> Arrival:

@@ -140,8 +140,17 @@ def test_without_smtputf8_sender_and_header_fail_for_all() -> None:
     """A sender's local part fails with 5.6.7, a header section with 5.6.9 (RFC 6531 §3.5)."""
     sender = message(envelope=envelope(reverse_path=mailbox("añña@example.com")))
     assert refusals(prepare(sender, [delivery(1, "b@x.test")], NOTHING)) == {(550, "5.6.7")}
-    header = message(utf8_header=True)
+    header = message(envelope=envelope(smtputf8=True), utf8_header=True)
     assert refusals(prepare(header, [delivery(1, "b@x.test")], NOTHING)) == {(554, "5.6.9")}
+
+
+def test_an_undeclared_8_bit_header_goes_on_as_it_came() -> None:
+    """Fields beyond ASCII that came without SMTPUTF8 are 8-bit content to a hop that has no SMTPUTF8."""
+    asked = message(envelope=envelope(smtputf8=False), utf8_header=True, has_8bit=True)
+    prepared = prepare(asked, [delivery(1, "b@x.test")], Offer(eight_bit=True))
+    assert not prepared.declined
+    assert b" BODY=8BITMIME" in prepared.mail
+    assert b"SMTPUTF8" not in prepared.mail
 
 
 @pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\x7f", "\x85", "\u2028", "\t"])
