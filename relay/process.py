@@ -104,7 +104,7 @@ def wait_for_end(works: Callable[[], bool], process: int, limit: float) -> bool:
 def _wait_for_exit(process: int, seconds: float) -> None:
     """Wait for the exit of a process, or for so long; where it cannot be watched, only for so long."""
     try:
-        descriptor = os.pidfd_open(process) if process else -1
+        descriptor = os.pidfd_open(process) if process and hasattr(os, "pidfd_open") else -1
     except OSError:  # gone already, or not ours to see
         descriptor = -1
     try:

@@ -1,9 +1,13 @@
 """New settings are taken while mail flows: whole, or not at all, and what changed is told."""
 
+import re
 import signal
+import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from relay.demo.capture import Capture
@@ -123,3 +127,31 @@ def test_without_a_service_reload_says_so(tmp_path: Path) -> None:
         done = relay.service.run("reload")
         assert done.returncode == 69
         assert done.stderr.count("\n") == 1
+
+
+def test_a_rep_who_is_there_already_stops_the_reload(tmp_path: Path) -> None:
+    """New settings are held against the reps entered by command, too."""
+    with running_relay(tmp_path) as relay:
+        added = relay.service.run("user", "add", "cecilia", "--address", "c@example.com", "--mode", "off")
+        assert added.returncode == 0, added.stderr
+        cecilia = {"login": "Cecilia", "addresses": ["cecilia@example.com"], "mode": "off"}
+        _write(relay, {"users": [*_settings(relay)["users"], cecilia]})
+        done = relay.service.run("reload")
+        assert done.returncode == 78
+        assert "ecilia" in done.stderr
+        assert "the earlier ones stay" in done.stderr
+
+
+def test_systemd_hears_of_start_reload_and_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """READY=1, then RELOADING=1 with the monotonic time and READY=1 again, then STOPPING=1 (sd_notify(3))."""
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(f"{short}/notify")
+        notify.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"{short}/notify")
+        with running_relay(tmp_path) as relay:
+            assert notify.recv(100) == b"READY=1"
+            relay.service.signal(signal.SIGHUP)
+            assert re.fullmatch(rb"RELOADING=1\nMONOTONIC_USEC=\d+", notify.recv(100))
+            assert notify.recv(100) == b"READY=1"
+            assert relay.service.stop() == 0
+            assert notify.recv(100) == b"STOPPING=1"
