@@ -241,7 +241,11 @@ class Service:
         now = self.clock.monotonic()
         if now - self._looked_at_disk >= _DISK_EVERY:
             self._looked_at_disk = now
-            self.free_octets = shutil.disk_usage(self.state_dir).free
+            try:
+                self.free_octets = shutil.disk_usage(self.state_dir).free
+            except OSError as exc:  # a disk that is gone has no room; it is looked at again
+                self.free_octets = 0
+                logger.error("%s cannot be looked at: %s", self.state_dir, exc.strerror)  # noqa: TRY400 - it says all
             self.meter.disk_free(self.free_octets)
 
     async def _take_new_reps(self) -> None:
