@@ -1,7 +1,7 @@
 """`relay queue`: list what waits, and retry, hold, release or cancel it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,18 +18,19 @@ from relay.cli.common import (
     wake_service,
     with_store,
 )
-from relay.cli.show import LimitOption, ago, delivery_json, print_json, print_table, read_since
+from relay.cli.queue_choice import Choice, chosen
+from relay.cli.queue_shape import shape, why
+from relay.cli.show import LimitOption, ago, delivery_json, print_json, print_table
 from relay.cli.story import show_stories, stories
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
-from relay.errors import RelayError
-from relay.ids import QUEUE_ID_LENGTH, DeliveryId, QueueId, number_of, queue_id_of
+from relay.ids import QueueId
 from relay.maillog.events import DeliveryChanged, MessageClosed
 from relay.maillog.store import MailLog
 from relay.queue.model import State
 from relay.queue.operations import SLICE
-from relay.queue.settlement import copies_skipped
 from relay.queue.selection import ListedDelivery, Selection
+from relay.queue.settlement import copies_skipped
 from relay.queue.store import QueueStore
 from relay.storage.database import Transaction
 from relay.storage.spool import SPOOL_NAME, Spool
@@ -37,20 +38,6 @@ from relay.storage.sqlite import SqliteDatabase
 
 Verb = Callable[[QueueStore, Transaction, Selection, int], list[ListedDelivery]]
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Queue ids, or numbers of deliveries.")]
-From = Annotated[
-    str | None, typer.Option("--from", metavar="GLOB", help="Whose sender fits, such as *@example.com.")
-]
-To = Annotated[str | None, typer.Option("--to", metavar="GLOB", help="Whose target fits.")]
-Older = Annotated[
-    str | None, typer.Option("--older", metavar="SPAN", help="Accepted longer ago than, such as 2h.")
-]
-States = Annotated[
-    list[State] | None, typer.Option("--state", help="In this state; can be given several times.")
-]
-Reason = Annotated[
-    str | None, typer.Option("--reason", metavar="TEXT", help="Whose last reply or reason has TEXT.")
-]
 All = Annotated[bool, typer.Option("--all", help="Everything that the command can apply to.")]
 Why = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why, for the mail log.")]
 
@@ -62,19 +49,15 @@ def register(app: typer.Typer) -> None:
     )
     group.command("list")(list_command)
     group.command("show")(show)
-    for command in (retry, hold, release, cancel):
+    for command in (retry, hold, release, cancel, shape, why):
         group.command()(command)
     app.add_typer(group, name="queue")
 
 
+@chosen
 def list_command(
     context: typer.Context,
-    ids: Ids = None,
-    sender: From = None,
-    to: To = None,
-    older: Older = None,
-    state: States = None,
-    reason: Reason = None,
+    choice: Choice,
     everything: Annotated[bool, typer.Option("--all", help="Also what is final.")] = False,
     limit: LimitOption = 1000,
     json: JsonOption = False,
@@ -82,8 +65,7 @@ def list_command(
 ) -> None:
     """List deliveries, oldest first: those that are not final, or those in the states asked for."""
     configuration = load_configuration(context, config)
-    states = tuple(State) if everything and not state else tuple(state or ())
-    wanted = selections(ids or [], sender, to, older, states, reason)
+    wanted = choice.selections(tuple(State) if everything and not choice.states else ())
 
     async def read(database: SqliteDatabase) -> tuple[list[ListedDelivery], int]:
         store = QueueStore()
@@ -97,8 +79,8 @@ def list_command(
         return found, total
 
     found, total = with_store(configuration, read)
-    if ids and not found:
-        fail(_nothing(ids))
+    if choice.ids and not found:
+        fail(_nothing(choice.ids))
     if json:
         print_json("relay.queue.list/1", [delivery_json(delivery) for delivery in found])
         return
@@ -115,7 +97,7 @@ def show(
 ) -> None:
     """Show messages whole: what was decided, each delivery, and all that happened."""
     configuration = load_configuration(context, config)
-    wanted = selections(ids, None, None, None, tuple(State), None)
+    wanted = Choice(ids=ids).selections(tuple(State))
 
     async def messages(database: SqliteDatabase) -> list[QueueId]:
         store = QueueStore()
@@ -132,14 +114,10 @@ def show(
     show_stories(shown, "relay.queue.show/1" if json else None)
 
 
+@chosen
 def retry(
     context: typer.Context,
-    ids: Ids = None,
-    sender: From = None,
-    to: To = None,
-    older: Older = None,
-    state: States = None,
-    reason: Reason = None,
+    choice: Choice,
     everything: All = False,
     because: Why = "",
     json: JsonOption = False,
@@ -147,17 +125,13 @@ def retry(
 ) -> None:
     """Make deferred deliveries due now. What is held stays held: see `relay queue release`."""
     act = Act("retried", lambda store, tx, one, now: store.retry(tx, one, now), because)
-    _change(context, config, json, act, Choice(ids, sender, to, older, state, reason, everything))
+    _change(context, config, json, act, choice, everything)
 
 
+@chosen
 def hold(
     context: typer.Context,
-    ids: Ids = None,
-    sender: From = None,
-    to: To = None,
-    older: Older = None,
-    state: States = None,
-    reason: Reason = None,
+    choice: Choice,
     everything: All = False,
     because: Why = "",
     json: JsonOption = False,
@@ -166,17 +140,13 @@ def hold(
     """Keep deliveries from being attempted until they are released; what is being attempted just now goes on."""
     why = because or f"held by {caller()}"
     act = Act("held", lambda store, tx, one, now: store.hold(tx, one, why), because)
-    _change(context, config, json, act, Choice(ids, sender, to, older, state, reason, everything))
+    _change(context, config, json, act, choice, everything)
 
 
+@chosen
 def release(
     context: typer.Context,
-    ids: Ids = None,
-    sender: From = None,
-    to: To = None,
-    older: Older = None,
-    state: States = None,
-    reason: Reason = None,
+    choice: Choice,
     everything: All = False,
     because: Why = "",
     json: JsonOption = False,
@@ -184,17 +154,13 @@ def release(
 ) -> None:
     """Make held deliveries due now."""
     act = Act("released", lambda store, tx, one, now: store.release(tx, one, now), because)
-    _change(context, config, json, act, Choice(ids, sender, to, older, state, reason, everything))
+    _change(context, config, json, act, choice, everything)
 
 
+@chosen
 def cancel(
     context: typer.Context,
-    ids: Ids = None,
-    sender: From = None,
-    to: To = None,
-    older: Older = None,
-    state: States = None,
-    reason: Reason = None,
+    choice: Choice,
     everything: All = False,
     because: Why = "",
     json: JsonOption = False,
@@ -203,7 +169,7 @@ def cancel(
     """Give deliveries up for good, without a report to the sender; what is being attempted just now goes on."""
     why = because or f"cancelled by {caller()}"
     act = Act("cancelled", lambda store, tx, one, now: store.cancel(tx, one, why), because)
-    _change(context, config, json, act, Choice(ids, sender, to, older, state, reason, everything))
+    _change(context, config, json, act, choice, everything)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,62 +181,11 @@ class Act:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What was said on the command line about which deliveries are meant."""
-
-    ids: list[str] | None
-    sender: str | None
-    to: str | None
-    older: str | None
-    states: list[State] | None
-    reason: str | None
-    everything: bool
-
-    @property
-    def nothing_said(self) -> bool:
-        """Whether neither ids nor a selector nor --all was given."""
-        said = (self.ids, self.sender, self.to, self.older, self.states, self.reason)
-        return not (self.everything or any(said))
-
-    def selections(self) -> list[Selection]:
-        """Give the selections for the store."""
-        return selections(
-            self.ids or [], self.sender, self.to, self.older, tuple(self.states or ()), self.reason
-        )
-
-
-def selections(
-    ids: Sequence[str],
-    sender: str | None,
-    to: str | None,
-    older: str | None,
-    states: tuple[State, ...],
-    reason: str | None,
-) -> list[Selection]:
-    """Turn what was said into selections: one for each queue id, one for all numbers of deliveries."""
-    before = None if older is None else read_since(older, SystemClock().now())
-    whole = Selection(sender=sender, recipient=to, older_than=before, states=states, reason=reason)
-    if not ids:
-        return [whole]
-    numbers = tuple(DeliveryId(int(one)) for one in ids if _is_number(one))
-    found = [replace(whole, ids=numbers)] if numbers else []
-    for one in ids:
-        if not _is_number(one):
-            try:
-                found.append(replace(whole, message=queue_id_of(number_of(one))))
-            except RelayError as error:
-                fail(str(error))
-    return found
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < QUEUE_ID_LENGTH
-
-
-def _change(context: typer.Context, config: Path | None, json: bool, act: Act, choice: Choice) -> None:
+def _change(
+    context: typer.Context, config: Path | None, json: bool, act: Act, choice: Choice, everything: bool
+) -> None:
     """Carry out a verb slice by slice, each with its events in one transaction, then wake the service."""
-    if choice.nothing_said:
+    if choice.nothing_said and not everything:
         fail("name queue ids or deliveries, a selector such as --to, or --all", EXIT_USAGE)
     configuration = load_configuration(context, config)
     wanted = choice.selections()

@@ -28,9 +28,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="Show at most so many.")]
 
 
-def print_json(schema: str, items: Sequence[Json]) -> None:
-    """Print `{"schema": "relay.queue.list/1", "items": [...]}`."""
-    json.dump({"schema": schema, "items": items}, sys.stdout, ensure_ascii=False, indent=2)
+def print_json(schema: str, items: Sequence[Json], **beside: object) -> None:
+    """Print `{"schema": "relay.queue.list/1", "items": [...]}`, and what may stand beside the items."""
+    json.dump({"schema": schema, "items": items, **beside}, sys.stdout, ensure_ascii=False, indent=2)
     sys.stdout.write("\n")
 
 

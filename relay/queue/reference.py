@@ -1,4 +1,4 @@
-"""Print the table and the diagram of states in docs/queue.md from the table that the store enforces.
+"""Print the states and the playbook in docs/queue.md from the tables that decide.
 
 Pure but for its command: `python -m relay.queue.reference docs/queue.md` brings the page up to date.
 """
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from relay.queue.model import FINAL, TRANSITIONS, State
+from relay.queue.playbook import playbook
 
 MEANINGS = {
     State.WAITING: "not to be tried yet: something else must end first (a record waits for the recipients)",
@@ -22,6 +23,13 @@ MEANINGS = {
     State.SKIPPED: "nothing is to be done, and the reason says why",
 }
 _PART = re.compile(r"(<!-- states: printed by make docs -->\n).*?(<!-- end of states -->)", re.DOTALL)
+_PLAYBOOK = re.compile(r"(<!-- playbook: printed by make docs -->\n).*?(<!-- end of playbook -->)", re.DOTALL)
+
+
+def plays() -> str:
+    """Print what is to be done for each kind of reason."""
+    rows = [f"| {kind} | {advice} |\n" for kind, advice in playbook()]
+    return "| kind | what helps |\n|---|---|\n" + "".join(rows)
 
 
 def states() -> str:
@@ -36,9 +44,10 @@ def states() -> str:
     )
 
 
-def page_with_states(page: str) -> str:
-    """Give the page with its table and diagram as they are now."""
-    return _PART.sub(lambda found: f"{found[1]}\n{states()}\n{found[2]}", page)
+def page_with_tables(page: str) -> str:
+    """Give the page with its tables and diagram as they are now."""
+    page = _PART.sub(lambda found: f"{found[1]}\n{states()}\n{found[2]}", page)
+    return _PLAYBOOK.sub(lambda found: f"{found[1]}\n{plays()}\n{found[2]}", page)
 
 
 def _names(following: frozenset[State]) -> str:
@@ -54,4 +63,4 @@ def _arrows() -> list[str]:
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    path.write_text(page_with_states(path.read_text("utf-8")), "utf-8")
+    path.write_text(page_with_tables(path.read_text("utf-8")), "utf-8")

@@ -24,6 +24,10 @@ class Selection:
     """A glob (`*` and `?`) over the reverse-path, whatever the case."""
     recipient: str | None = None
     """A glob (`*` and `?`) over the target, whatever the case."""
+    domain: str | None = None
+    """A glob over what stands behind the target's @, whatever the case."""
+    login: Login | None = None
+    """Mail of this rep."""
     older_than: int | None = None
     """Accepted before this instant."""
     states: tuple[State, ...] = ()
@@ -116,6 +120,8 @@ def _conditions(selection: Selection) -> list[tuple[str, Value]]:
         ("m.id = ?", None if selection.message is None else number_of(selection.message)),
         (_like("m.reverse_path"), None if selection.sender is None else like(selection.sender)),
         (_like("d.target"), None if selection.recipient is None else like(selection.recipient)),
+        (_like("d.target"), None if selection.domain is None else f"%@{like(selection.domain)}"),
+        ("m.login = ?", selection.login),
         ("m.accepted_at < ?", selection.older_than),
         (_like("d.reason"), None if selection.reason is None else f"%{escaped(selection.reason)}%"),
         ("d.role = ?", selection.role),

@@ -3,15 +3,16 @@
 from pathlib import Path
 
 from relay.queue.model import TRANSITIONS, State
-from relay.queue.reference import MEANINGS, page_with_states, states
+from relay.queue.reference import MEANINGS, page_with_tables, plays, states
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "queue.md"
 
 
 def test_the_states_are_current() -> None:
     """`make docs` was run after the last change of the table of states."""
-    assert PAGE.read_text("utf-8") == page_with_states(PAGE.read_text("utf-8"))
+    assert PAGE.read_text("utf-8") == page_with_tables(PAGE.read_text("utf-8"))
     assert states() in PAGE.read_text("utf-8")
+    assert plays() in PAGE.read_text("utf-8")
 
 
 def test_every_state_and_every_step_is_drawn() -> None:

@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from relay.maillog import store as maillog
-from relay.queue import ending, listing, operations, store
+from relay.queue import ending, listing, operations, store, survey
 from relay.queue.model import State
 from relay.queue.selection import OPEN, Selection, where
 from relay.storage.connection import connect
@@ -76,6 +76,14 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
                 "USE TEMP B-TREE FOR GROUP BY",
             ],
         ),
+        (
+            survey.WHY.format(conditions=QUEUE),
+            [
+                "SEARCH m USING INDEX message_open (closed_at=? AND rowid>? AND rowid<?)",
+                "SEARCH d USING INDEX delivery_of_message (message=?)",
+                "USE TEMP B-TREE FOR GROUP BY",
+            ],
+        ),
         (maillog.OF_MESSAGE, ["SEARCH event USING INDEX event_of_message (message=?)"]),
         (
             maillog.SELECT.format(conditions=EVENTS_SINCE),
@@ -84,7 +92,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
     ],
 )
 def test_a_statement_goes_by_its_index(connection: apsw.Connection, sql: str, steps: list[str]) -> None:
-    """Each is a search by the index named, with no sorting beside it."""
+    """Each is a search by the index named, with no sorting beside it but that of a slice of the survey."""
     marks = (None,) * sql.count("?")
     plan = [str(row[3]) for row in connection.execute("EXPLAIN QUERY PLAN " + sql, marks).fetchall()]
     assert plan == steps
