@@ -41,6 +41,8 @@ class Housekeeping:
         self._spool = spool
         self._clock = clock
         self._portion = portion
+        self._kept = True
+        """Whether earlier settings may have left content of closed messages."""
 
     async def run(self, rules: RunnerRules) -> None:
         """Clear away once. Never raises StorageError: it is logged, and the next run tries again."""
@@ -68,8 +70,12 @@ class Housekeeping:
 
     async def _purge(self, rules: RunnerRules) -> None:
         now = self._clock.now()
-        if rules.keep_content is not None:
-            await self._in_portions(self._store.purge, now - rules.keep_content)
+        keep, before = rules.keep_content, self._kept
+        if keep is not None:
+            await self._in_portions(self._store.purge, now - keep)
+        elif before and await self._database.read(lambda tx: self._store.purgeable(tx, now)):
+            await self._in_portions(self._store.purge, now)
+        self._kept = keep is not None
         await self._in_portions(self._store.forget, now - rules.keep_events)
         await self._in_portions(self._mail_log.purge, now - rules.keep_events)
 

@@ -272,6 +272,10 @@ class QueueStore(Operations):
             self._ending.forget_content(tx, integer(row[0]))
         return len(rows)
 
+    def purgeable(self, tx: Transaction, before: int) -> bool:
+        """Tell whether `purge` would find anything; a question for a reader, since it may walk the whole queue."""
+        return bool(tx.execute(OLD_CONTENT, (before << _ID_SHIFT, before, 1)))
+
     def forget(self, tx: Transaction, before: int, limit: int = SLICE) -> int:
         """Delete whatever is left of messages closed before an instant, at most `limit`; give how many."""
         rows = tx.execute(OLD_MESSAGES, (before << _ID_SHIFT, before, limit))

@@ -108,3 +108,21 @@ async def test_a_store_that_is_away_is_no_end(house, caplog):
     cleaner._database = Away()
     await cleaner.run(RULES)
     assert "was not finished: away" in caplog.text
+
+
+async def test_content_that_earlier_settings_kept_goes_when_it_is_kept_no_more(house):
+    """From 3d to until_done by a reload: what was kept goes at the next run; what is open stays."""
+    house.courier.answers["waits@example.org"] = BUSY
+    house.store.use(keep_content=True)
+    closed = await house.accept()
+    waiting = await house.accept(to_recipient("waits@example.org"))
+    await house.wait_for(closed, "sent")
+    await house.wait_for(waiting, "deferred")
+    clearing = housekeeping(house)
+    await clearing.run(replace(RULES, keep_content=3 * DAY * 1_000_000))
+    assert await house.database.read(lambda tx: house.store.content(tx, closed)) is not None
+    house.store.use(keep_content=False)
+    house.clock.advance(60)
+    await clearing.run(RULES)
+    assert await house.database.read(lambda tx: house.store.content(tx, closed)) is None
+    assert await house.database.read(lambda tx: house.store.content(tx, waiting)) is not None
