@@ -13,7 +13,7 @@ import yaml
 from relay.demo.capture import Capture
 from tests.support.eventually import eventually
 from tests.support.raw_client import RawClient
-from tests.support.running import BCC, RunningRelay, running_relay, with_changes
+from tests.support.running import BCC, RunningRelay, running_relay, trusting, with_changes
 
 _MAIL = (
     b"From: ana@example.com\r\nSubject: reload\r\nDate: Mon, 9 Nov 2026 09:14:03 +0100\r\n"
@@ -114,6 +114,11 @@ def test_a_new_route_and_a_new_certificate_are_used(tmp_path: Path) -> None:
         assert message.content.endswith(_MAIL)
         with relay.client() as starttls:
             assert _names(starttls.socket) == {"localhost", "new.example.com"}
+        with (
+            socket.create_connection(("127.0.0.1", relay.submissions), 10) as plain,
+            trusting(relay.ca).wrap_socket(plain, server_hostname="localhost") as implicit,
+        ):
+            assert _names(implicit) == {"localhost", "new.example.com"}
 
 
 def _names(secured: Any) -> set[str]:
