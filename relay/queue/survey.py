@@ -174,11 +174,14 @@ class Causes:
             cause.add(integer(count), integer(accepted_at), optional_integer(due), name)
 
     def _cause(self, state: State, reason: str) -> Cause:
-        play, bare = play_for(state, reason), skeleton(reason)
+        bare = skeleton(reason)
         key = (state.value, bare)
         if key not in self.found and len(self.found) >= MOST_GROUPS:
             key, bare = (state.value, OTHERS), OTHERS
-        return self.found.setdefault(key, Cause(state, play, bare, reason))
+        found = self.found.get(key)
+        if found is None:
+            found = self.found[key] = Cause(state, play_for(state, reason), bare, reason)
+        return found
 
     def largest(self, limit: int) -> list[Cause]:
         """Give the reasons that most deliveries wait for, the largest first."""

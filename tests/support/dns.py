@@ -1,7 +1,9 @@
 """A small DNS server on loopback for tests, over UDP and TCP, that answers as a recursive resolver would."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, cast
 
@@ -127,3 +129,25 @@ class _Datagrams(asyncio.DatagramProtocol):
         answer = self._server.answer(data, tcp=False)
         if answer is not None and self._transport is not None:
             self._transport.sendto(answer, address)
+
+
+@contextmanager
+def running_dns(records: Records) -> Iterator[DnsServer]:
+    """Run a server in a thread with a loop of its own, for tests that wait in blocking ways."""
+    server, ready, stop = DnsServer(records), threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with server:
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="dns", daemon=True)
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield server
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
