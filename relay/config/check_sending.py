@@ -116,6 +116,11 @@ def _notices(draft: Draft, notices: NoticeSettings) -> Iterator[Finding]:
         whole = text if "@" in text else f"{text}@relay.example.com"
         if problem := address_problem(whole):
             yield Finding(("notices", name), f'"{text}" {problem}')
+        elif name == "from" and not whole.rpartition("@")[0].isascii():
+            yield Finding(
+                ("notices", name),
+                f'"{text}" must be ASCII before the @: reports go through hosts that know no other addresses',
+            )
 
 
 def _retries(draft: Draft) -> Iterator[Finding]:

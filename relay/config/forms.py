@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 
 from email_validator import EmailNotValidError, validate_email
 
-from relay.address import comparable_any_case, parse_mailbox
+from relay.address import ascii_domain, comparable_any_case, parse_mailbox
 from relay.errors import AddressError
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -57,8 +57,8 @@ def same_address_key(text: str) -> str:
 def domain_problem(text: str) -> str | None:
     """Check a domain name; an internationalised one may be written in its own script."""
     try:
-        ascii_form = text if text.isascii() else text.encode("idna").decode("ascii")
-    except UnicodeError:
+        ascii_form = text if text.isascii() else ascii_domain(text)
+    except AddressError:
         ascii_form = ""
     if len(ascii_form) > 253 or not _DOMAIN.fullmatch(ascii_form):
         extra = "; without the part before the @" if "@" in text else ""

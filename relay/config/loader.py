@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from relay.address import ascii_domain
 from relay.config.checks import check
 from relay.config.draft import read_settings
 from relay.config.explain import Finding
@@ -60,8 +61,9 @@ class Configuration:
 
     @property
     def hostname(self) -> str:
-        """Give the name that the relay greets with: of the settings, or this machine's."""
-        return self.settings.server.hostname or machine_name()
+        """Give the name that the relay greets with, in ASCII (RFC 5321 §2.3.5): of the settings, or this machine's."""
+        name = (self.settings.server.hostname or machine_name()).removesuffix(".")
+        return name if name.isascii() else ascii_domain(name)
 
 
 @lru_cache(maxsize=1)

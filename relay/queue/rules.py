@@ -6,6 +6,7 @@ Pure.
 from dataclasses import dataclass
 from datetime import timedelta
 
+from relay.address import ascii_domain
 from relay.config.model import RelaySettings
 from relay.config.types import Rate, read_duration
 from relay.queue.report import Reporter
@@ -82,4 +83,8 @@ def _content_span(text: str) -> int | None:
 
 
 def _qualified(address: str, hostname: str) -> str:
-    return address if "@" in address else f"{address}@{hostname}"
+    """Give the From address of reports in ASCII: they must pass where nobody knows SMTPUTF8."""
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return f"{address}@{hostname}"
+    return address if domain.isascii() else f"{local}@{ascii_domain(domain)}"

@@ -53,6 +53,8 @@ CASES = [
     # the host
     (_changed(("hostname: relay.example.com", "hostname: relay_.example.com")), "server.hostname"),
     (_changed(("state_dir: state", "store: postgresql")), "server.store: postgresql is for a later version"),
+    (_changed(("hostname: relay.example.com", "hostname: ☃.example")), "server.hostname"),
+    (GOOD + "notices: {from: jürgen@example.com}\n", "notices.from: \"jürgen@example.com\" must be ASCII before the @"),
     (GOOD + "limits: {header_size: 50MiB}\n", "limits.header_size: is larger than limits.message_size"),
     (GOOD + "limits: {recipients: 0}\n", '"0" must be 1 or more'),
     (GOOD + "limits: {recipients: many}\n", '"many" must be a whole number'),

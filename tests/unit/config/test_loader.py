@@ -202,6 +202,13 @@ def test_where_the_settings_are_looked_for(tmp_path: Path, monkeypatch: pytest.M
         assert find_config(None) == Path("config.yaml")
 
 
+@pytest.mark.parametrize("written", ["käufer.example", "Käufer.example", "xn--kufer-gra.example."])
+def test_a_hostname_is_used_in_its_ascii_form(tmp_path: Path, written: str) -> None:
+    """It stands in greetings, in Received and in Message-ID, where nothing else may (RFC 5321 §2.3.5)."""
+    found = loaded(tmp_path, GOOD.replace("hostname: relay.example.com", f"hostname: {written}"))
+    assert found.hostname == "xn--kufer-gra.example"
+
+
 def test_the_machine_s_name_stands_in_for_a_missing_hostname(tmp_path: Path) -> None:
     """server.hostname may be left out."""
     assert loaded(tmp_path, GOOD.replace("hostname: relay.example.com, ", "")).hostname

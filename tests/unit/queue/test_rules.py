@@ -36,6 +36,11 @@ def test_the_defaults():
     assert made.reporter.hostname == "relay.example.com"
 
 
+def test_reports_come_from_an_ascii_address():
+    """An internationalised domain is written in A-labels, so that a report passes hosts without SMTPUTF8."""
+    assert rules(notices={"from": "mail@käufer.example"}).reporter.sender == "mail@xn--kufer-gra.example"
+
+
 def test_what_is_set_is_followed():
     """Schedules, spans, the From address and the retention come from the settings."""
     made = rules(
