@@ -1,5 +1,6 @@
 """The `relay` command: its commands, and how trouble reaches the person at the keyboard."""
 
+import io
 import sys
 from typing import Annotated
 
@@ -49,6 +50,9 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; problems go to standard error in plain words, with the exit code that fits."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character gets its escape
+            stream.reconfigure(errors="backslashreplace")
     try:
         build()()
     except ConfigError as exc:

@@ -34,6 +34,15 @@ def test_a_story_as_json(desk: Desk) -> None:
     assert LOG_COPY_ADDRESS not in ran.out
 
 
+def test_a_terminal_that_knows_ascii_alone_is_told_all_the_same(desk: Desk) -> None:
+    """The mask of a log copy's address is no ASCII; what cannot be written stands escaped."""
+    arguments = [sys.executable, "-m", "relay", "trace", desk.offer, "-c", str(desk.config)]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
+    assert "log_copy" in ran.stdout
+    assert r"\u2026" in ran.stdout
+
+
 @pytest.mark.parametrize(
     "query", ["{offer}", "kim@customer.example", "<1@example.com>", "1@example.com", "the offer", "ana"]
 )
