@@ -101,7 +101,7 @@ def _choice(draft: Draft, choice: RouteChoice, path: Path) -> Iterator[Finding]:
         yield Finding(path, "has no condition; name a sender_domain, recipient_domain or sender")
     for name in ("sender_domain", "recipient_domain"):
         domain = getattr(choice, name)
-        if domain is not None and (problem := domain_problem(domain)):
+        if domain is not None and (problem := domain_problem(domain.removeprefix("*."))):
             yield Finding((*path, name), f'"{domain}" {problem}')
     if choice.sender is not None and (problem := address_problem(choice.sender)):
         yield Finding((*path, "sender"), f'"{choice.sender}" {problem}')

@@ -84,9 +84,9 @@ class RouteChoice(Settings):
     """One rule that picks a route; all conditions named must hold."""
 
     sender_domain: str | None = None
-    """The reverse-path's domain."""
+    """The reverse-path's domain; *.example.com: every domain below example.com."""
     recipient_domain: str | None = None
-    """The forward-path's domain."""
+    """The forward-path's domain, likewise."""
     sender: str | None = None
     """The reverse-path."""
     route: str

@@ -138,7 +138,8 @@ class SmtpCourier:
         return self._resolver
 
     def _locate(self, hop: Hop) -> Locate:
-        return self._dns().addresses if hop.exchanger else system_addresses
+        # The resolver is looked up each time: a reload may have brought another one.
+        return (lambda hop: self._dns().addresses(hop)) if hop.exchanger else system_addresses
 
     def _without_hop(self, batch: Batch, route: str) -> Outcomes:
         known = route in self._settings.routes

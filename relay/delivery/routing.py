@@ -60,8 +60,8 @@ class Routing:
         for choice in self.choices:
             if (
                 choice.sender in (None, address)
-                and choice.sender_domain in (None, sender_domain)
-                and choice.recipient_domain in (None, recipient_domain)
+                and _fits(choice.sender_domain, sender_domain)
+                and _fits(choice.recipient_domain, recipient_domain)
             ):
                 return choice.route
         return self.default
@@ -129,13 +129,24 @@ def comparable_mailbox(mailbox: str) -> str:
     return local.lower() + at + comparable_domain(domain)
 
 
+def _fits(wanted: str | None, domain: str) -> bool:
+    """Tell whether a domain is the one wanted, or below it where `*.` stands in front."""
+    if wanted is None or wanted == domain:
+        return True
+    return wanted.startswith("*.") and domain.endswith(wanted[1:])
+
+
+def _wanted(domain: str | None) -> str | None:
+    if domain is None or not domain.startswith("*."):
+        return None if domain is None else comparable_domain(domain)
+    return f"*.{comparable_domain(domain[2:])}"
+
+
 def _choice(choice: RouteChoice) -> _Choice:
     return _Choice(
         sender=None if choice.sender is None else comparable_mailbox(choice.sender),
-        sender_domain=None if choice.sender_domain is None else comparable_domain(choice.sender_domain),
-        recipient_domain=None
-        if choice.recipient_domain is None
-        else comparable_domain(choice.recipient_domain),
+        sender_domain=_wanted(choice.sender_domain),
+        recipient_domain=_wanted(choice.recipient_domain),
         route=choice.route,
     )
 

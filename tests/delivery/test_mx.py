@@ -359,5 +359,6 @@ async def test_new_settings_ask_the_new_resolver(courier: MakeCourier) -> None:
         sender.use(same, BccSettings())
         assert isinstance(await outcome_of(sender), Sent)
         assert len(house.hosts[0].sessions) == 1
+        other.records["mx1.test A"] = house.dns.records["mx1.test A"]
         sender.use(same.model_copy(update={"resolver": other.settings}), BccSettings())
         assert status(await outcome_of(sender)) == (Bounced, "5.1.10")

@@ -66,3 +66,20 @@ async def test_a_machine_without_a_nameserver(monkeypatch: pytest.MonkeyPatch) -
 
 def _nothing_configured(*_: object) -> None:
     raise dns.resolver.NoResolverConfiguration
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        {"dest.test CNAME": ["dest.test."]},
+        {"dest.test CNAME": ["other.test."], "other.test CNAME": ["dest.test."]},
+    ],
+)
+async def test_aliases_that_go_in_circles(records: Records) -> None:
+    """They end, and the mail waits: it is a mistake that can be mended."""
+    async with DnsServer(records) as server:
+        found = await asyncio.wait_for(
+            Resolver(server.settings, "relay.test", lambda: 0.5).hosts("dest.test"), 10
+        )
+    assert isinstance(found, NoWay)
+    assert found.lack is Lack.UNANSWERED

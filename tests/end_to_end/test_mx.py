@@ -34,11 +34,11 @@ def test_mail_goes_by_mx(tmp_path: Path) -> None:
         running_dns(_RECORDS) as dns,
         tempfile.TemporaryDirectory(prefix="relay-") as short,
     ):
-        crm = BCC.partition("@")[2]
+        crm = BCC.partition("@")[2].partition(".")[2]
         upstream = {
             "default": "direct",
             "routes": {"direct": {"kind": "mx", "port": exchanger.port, "limits": {"connections": 2}}},
-            "select": [{"recipient_domain": crm, "route": "main"}],
+            "select": [{"recipient_domain": f"*.{crm}", "route": "main"}],
             "resolver": {"nameservers": ["127.0.0.1"], "port": dns.port, "timeout": "2s"},
         }
         changes = {"server": {"state_dir": f"{short}/state"}, "upstream": upstream}

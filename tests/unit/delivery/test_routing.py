@@ -146,3 +146,17 @@ def test_a_smarthost_takes_all_domains_together() -> None:
     """On a smarthost the domains share a transaction."""
     (group,) = routing().split(message(), [delivery(1, "a@x.test"), delivery(2, "b@y.test")])
     assert len(group) == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "route"),
+    [
+        ("x@a1.le.example", "other"),
+        ("x@B.A1.LE.example", "other"),
+        ("x@le.example", "main"),
+        ("x@ble.example", "main"),
+    ],
+)
+def test_a_rule_may_be_for_all_domains_below_one(target: str, route: str) -> None:
+    """Log copies of all reps, each at a domain of its own, take one way: *. stands for whatever is below."""
+    assert routing(choice("other", recipient_domain="*.Le.example")).route(message(), target) == route
