@@ -82,7 +82,12 @@ class Connection(SMTP):
         self._wire = cast(asyncio.Transport, transport)
         door = self._door
         peer = transport.get_extra_info("peername")
-        client = plain_address(peer[0]) if isinstance(peer, tuple) else ""
+        if not isinstance(peer, tuple):
+            # uvloop cannot name a client that has reset the connection already: there is nobody to talk to.
+            self._phase = Phase.CLOSING
+            self._wire.abort()
+            return
+        client = plain_address(peer[0])
         self.talk = Session(door, client)
         network = network_of(client)
         if not door.gate.enter(network):
@@ -148,16 +153,18 @@ class Connection(SMTP):
         context = self._door.context()
         wire: asyncio.Transport | None = None
         try:
-            if context is not None:
-                wire = await asyncio.get_running_loop().start_tls(
-                    self._wire,
-                    self,
-                    context,
-                    server_side=True,
-                    ssl_handshake_timeout=HANDSHAKE,
-                    ssl_shutdown_timeout=LINGER,
-                )
-        except OSError as error:
+            # Nobody would ever end the handshake with a client that has reset the connection.
+            if context is not None and not self._wire.is_closing():
+                async with asyncio.timeout(HANDSHAKE + LINGER):
+                    wire = await asyncio.get_running_loop().start_tls(
+                        self._wire,
+                        self,
+                        context,
+                        server_side=True,
+                        ssl_handshake_timeout=HANDSHAKE,
+                        ssl_shutdown_timeout=LINGER,
+                    )
+        except OSError as error:  # TimeoutError is one
             _logger.debug("%s %s: no TLS: %s", self._door.name, self.talk.client, error)
         if wire is None or self._phase is Phase.CLOSING:
             self._wire.abort()

@@ -1,6 +1,7 @@
 """S9, S10 and S11: slow clients, floods and sizes are bounded, and fair to the others."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,30 @@ async def test_many_connections_come_and_go(tmp_path: Path) -> None:
             talk = await Talk.open(front.port("gateway"), greeting=False)
             talk.reset()
         await until(lambda: front.submission.connections == 0)
+        assert front.submission._shared.gate.open == 0
+
+
+async def test_a_client_that_is_gone_before_we_look_takes_no_place(tmp_path: Path) -> None:
+    """One that has reset the connection when it is accepted has no address on uvloop; it is counted nowhere."""
+    front = front_of(tmp_path)
+    door = door_named(front, "gateway")
+    for _ in range(3):
+        line = Line(door, client=None)
+        assert line.wire.closed
+        line.end()
+    assert door.gate.open == 0
+    assert not line.house.connections
+
+
+async def test_clients_that_leave_behind_starttls_leave_no_work_behind(tmp_path: Path) -> None:
+    """A client that says STARTTLS and is gone before the handshake costs nothing from then on."""
+    async with open_front(tmp_path) as front:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", front.port("submission"))) as client:
+                await until(lambda: front.submission.connections == 1)
+                client.sendall(b"STARTTLS\r\n")
+            await until(lambda: front.submission.connections == 0)
+        await until(lambda: front.submission._house.idle)
         assert front.submission._shared.gate.open == 0
 
 

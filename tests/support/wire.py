@@ -13,8 +13,8 @@ from tests.support.talk import until
 class Wire(asyncio.Transport):
     """A transport that keeps what is written to it."""
 
-    def __init__(self, client: str = "127.0.0.1") -> None:
-        super().__init__({"peername": (client, 40000)})
+    def __init__(self, client: str | None = "127.0.0.1") -> None:
+        super().__init__({"peername": (client, 40000) if client else None})
         self.written = bytearray()
         self.writes = 0
         self.reading = True
@@ -53,9 +53,9 @@ class Wire(asyncio.Transport):
 class Line:
     """One connection to a door, fed by hand."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, client: str | None = "127.0.0.1") -> None:
         self.house = House()
-        self.wire = Wire()
+        self.wire = Wire(client)
         self.protocol = SubmissionProtocol(self.house, door)
         self.protocol.connection_made(self.wire)
 
