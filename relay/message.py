@@ -23,12 +23,13 @@ _LIST_FIELDS = frozenset(
     {"list-id", "list-post", "list-help", "list-subscribe", "list-unsubscribe", "list-owner", "list-archive"}
 )
 _BULK = frozenset({"bulk", "list", "junk"})
-# Only CRLF ends a line (RFC 5321 §2.3.8), and one before white space folds (RFC 5322 §2.2.3).
-_LINE_END = re.compile(rb"\r\n(?![ \t])")
-# A leading dot is the transparency dot of RFC 5321 §4.5.2. White space before the colon is RFC 5322 §4.5's.
-_NAME = re.compile(rb"\.?([!-9;-~]+)[ \t\r\n]*")
+# Only CRLF ends a line (RFC 5321 §2.3.8), and one before white space folds (RFC 5322 §2.2.3). A leading dot is the
+# transparency dot of RFC 5321 §4.5.2: the hop takes it away, and what folds then has to fold here.
+_LINE_END = re.compile(rb"\r\n(?!\.?[ \t])")
+_FOLD = re.compile(rb"\r\n\.?(?=[ \t])")
+# White space before the colon is RFC 5322 §4.5's.
+_NAME = re.compile(rb"\.?([!-9;-~]+)(?:[ \t\r\n]|(?<=\n)\.)*")
 _SHORT = 80
-_FOLD = re.compile(rb"\r\n(?=[ \t])")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,995}>")
 _FIRST_WORD = re.compile(r"[^\s;(,]*")
 _CALENDAR_ANSWER = re.compile(r"""text/calendar\b.*\bmethod\s*=\s*"?(?:reply|counter)\b""")
@@ -121,8 +122,8 @@ def values(header: Header, name: str) -> list[bytes]:
 
 
 def _value(line: bytes) -> bytes:
-    value = line.partition(b":")[2].strip(b" \t\r\n")
-    return _FOLD.sub(b"", value) if b"\r\n" in value else value
+    value = line.partition(b":")[2].removesuffix(b"\r\n")
+    return (_FOLD.sub(b"", value) if b"\r\n" in value else value).strip(b" \t\r\n")
 
 
 def first_value(header: Header, name: str) -> str | None:

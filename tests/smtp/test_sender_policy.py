@@ -8,7 +8,8 @@ import pytest
 
 from relay.delivery_kind import Role
 from tests.support.raw_client import RawClient
-from tests.support.submission import LOG_COPY, PASSWORD, client_tls, open_front
+from tests.support.submission import LOG_COPY, PASSWORD, PLAIN, client_tls, open_front
+from tests.support.talk import Talk
 
 OUT = "buyer@customer.example"
 
@@ -73,6 +74,29 @@ async def test_every_other_sender_is_refused(sender: str, content: bytes, tmp_pa
         answer, _ = await asyncio.to_thread(send, front.port("submission"), sender, [OUT], content)
         assert answer.startswith(b"550 5.7.1 ")
         assert not front.mail.messages
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"From: ana@example.com\r\n.\t<bo@example.com>",
+        b"From: ana@example.com,\r\n. bo@example.com",
+        b"From:\r\n.\tbo@example.com",
+        b"From\r\n. : bo@example.com",
+        b".From: bo@example.com",
+    ],
+)
+async def test_no_transparency_dot_hides_a_sender(field: bytes, tmp_path: Path) -> None:
+    """A line that folds only once the hop has taken its dot away is read as the hop will read it."""
+    async with open_front(tmp_path) as front:
+        talk = await Talk.open(front.port("submissions"), tls=client_tls())
+        await talk.say("EHLO client.example")
+        await talk.say(f"AUTH PLAIN {PLAIN}")
+        await talk.say("MAIL FROM:<ana@example.com>", f"RCPT TO:<{OUT}>", "DATA")
+        talk.send(field + b"\r\nSubject: x\r\n\r\nx\r\n.\r\n")
+        assert (await talk.reply())[0].startswith("550 5.7.1 ")
+        assert not front.mail.messages
+        await talk.close()
 
 
 async def test_a_log_copy_given_by_hand_stays_a_secret(tmp_path: Path) -> None:
