@@ -16,7 +16,7 @@ _WORD = re.compile(r"=\?([!-)+->@-~]{1,40})(?:\*[!->@-~]{0,40})?\?([bBqQ])\?([^?
 _BETWEEN_WORDS = re.compile(r"(?<=\?=)[ \t\r\n]+(?==\?)")
 _Q_OCTET = re.compile(rb"=([0-9A-Fa-f]{2})")
 # Text codecs that are no charsets of mail, and cost more than linear time or give surprising text.
-_NO_CHARSET = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"})
+_NO_CHARSET = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"})
 
 _Piece = tuple[str | None, bytes]
 """A charset with octets in it; None: plain text, in UTF-8."""
@@ -81,4 +81,4 @@ def _text_codec(name: str) -> str | None:
         b"x".decode(name, "replace")  # a codec from octets to octets (zip, hex) refuses
     except (LookupError, ValueError, TypeError):
         return None
-    return None if codec.name in _NO_CHARSET else codec.name
+    return None if codec.name.replace("-", "_") in _NO_CHARSET else codec.name
