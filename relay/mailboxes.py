@@ -13,7 +13,8 @@ from relay.address import Address, parse_mailbox
 from relay.encoded_words import decode_words
 from relay.errors import AddressError
 
-_MAXIMUM_VALUE = 64 * 1024
+MAXIMUM_VALUE = 64 * 1024
+"""Octets that are read, of one field or of all fields of a name together."""
 _ORDINARY_VALUE = 500
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+)
@@ -26,7 +27,8 @@ _TOKEN = re.compile(
 )
 _IN_COMMENT = re.compile(r"[()]|\\.")
 _DEPTH = {"(": 1, ")": -1}
-_HIDDEN_ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+\.[^\s@<>,;:\"]+")
+# One character on either side is enough to tell; runs of them would cost the square of their length.
+_HIDDEN_ADDRESS = re.compile(r"[^\s@<>,;:\"]@[^\s@<>,;:\"]+\.[^\s@<>,;:\"]")
 _LIST_SYNTAX = re.compile(r"[<>,;:\"\x00-\x1f\x7f]")
 
 NO_ADDRESS = "has no address"
@@ -67,7 +69,7 @@ def read_mailbox_list(value: bytes) -> MailboxList:
     """
     if len(value) <= _ORDINARY_VALUE:
         return _read_again(value)
-    return _read(value) if len(value) <= _MAXIMUM_VALUE else MailboxList((), UNREADABLE)
+    return _read(value) if len(value) <= MAXIMUM_VALUE else MailboxList((), UNREADABLE)
 
 
 def _read(value: bytes) -> MailboxList:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from relay.address import Address
 from relay.encoded_words import decode_words
-from relay.mailboxes import read_mailbox_list
+from relay.mailboxes import MAXIMUM_VALUE, UNREADABLE, read_mailbox_list
 
 MAXIMUM_SUBJECT = 998
 """Characters of a subject that are kept."""
@@ -161,6 +161,8 @@ def from_mailboxes(header: Header, name: str = "from") -> FromMailboxes:
     found = values(header, name)
     if not found:
         return FromMailboxes(0)
+    if len(found) > 1 and sum(map(len, found)) > MAXIMUM_VALUE:
+        return FromMailboxes(len(found), (), UNREADABLE)
     lists = [read_mailbox_list(value) for value in found]
     addresses = tuple(address for one in lists for address in one.addresses)
     # Resent fields stand there once for each time a mail was sent again (RFC 5322 §3.6.6).

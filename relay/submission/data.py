@@ -46,6 +46,7 @@ class Content:
     __slots__ = (
         "_file",
         "_head",
+        "_head_whole",
         "_limits",
         "_pieces",
         "_spool",
@@ -63,6 +64,7 @@ class Content:
         self._pieces: list[bytes] = []
         self._file: SpoolFile | None = None
         self._head: bytearray | None = None
+        self._head_whole = False
         self.octets = 0
         self.stored = 0
         """Octets of wire form kept, in memory or in the spool."""
@@ -115,12 +117,13 @@ class Content:
 
     def _keep_head(self, piece: bytes) -> None:
         head = self._head
-        if head is None or (head and _blank_line(head, 0) >= 0):
+        if head is None or self._head_whole:
             return
         searched = max(0, len(head) - 3)
         head += piece
         end = _blank_line(head, searched)
         if end >= 0:
+            self._head_whole = True
             del head[end:]
         if len(head) > self._limits.header_size:
             self.header_too_large = True

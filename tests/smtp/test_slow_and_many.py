@@ -281,6 +281,18 @@ async def test_a_megabyte_of_short_lines_keeps_little_in_memory(line: bytes, tmp
         await talk.close()
 
 
+async def test_a_header_section_in_small_pieces_is_searched_once(tmp_path: Path) -> None:
+    """S9: a megabyte of header and a body, in tiny segments: each costs itself, or this would take minutes."""
+    front = front_of(tmp_path, limits={"header_size": "1MiB"})
+    line = Line(door_named(front, "gateway"))
+    await line.feed([b"EHLO x\r\n", b"MAIL FROM:<ana@example.com>\r\nRCPT TO:<c@example.org>\r\nDATA\r\n"])
+    for piece in [b"X-F: y\r\n" * 2] * 60_000 + [b"\r\n"] + [b"z"] * 60_000 + [b"\r\n.\r\n"]:
+        line.protocol.data_received(piece)
+    await until(lambda: b"\r\n250 2.0.0 Queued" in line.wire.written)
+    assert front.mail.contents == [b"X-F: y\r\n" * 120_000 + b"\r\n" + b"z" * 60_000 + b"\r\n"]
+    line.end()
+
+
 async def test_a_connection_costs_little_memory(tmp_path: Path) -> None:
     """One idle connection holds under 12 KB of objects of ours."""
     import tracemalloc

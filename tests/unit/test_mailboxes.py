@@ -101,6 +101,13 @@ def test_names_the_problem(value: bytes, problem: str) -> None:
     assert read_mailbox_list(value).problem == problem
 
 
+def test_looking_for_hidden_addresses_is_linear() -> None:
+    """A long word beside an encoded word is read once, not once for each of its letters: that would take minutes here."""
+    for letter in range(200):
+        name = b"=?utf-8?q?=3C?= " + b"a" * (15_000 + letter)
+        assert read_mailbox_list(name + b" <ana@ours.example>").problem == ""
+
+
 def test_gives_up_on_a_huge_field() -> None:
     """A field of megabytes is refused unread, and one of nested comments does not recurse."""
     assert read_mailbox_list(b"a@b.example," * 10_000).problem == UNREADABLE

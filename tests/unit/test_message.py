@@ -2,9 +2,10 @@
 
 import pytest
 
-from relay.mailboxes import NO_ADDRESS
+from relay.mailboxes import NO_ADDRESS, UNREADABLE
 from relay.message import (
     SEVERAL,
+    FromMailboxes,
     Header,
     automated,
     bcc_ranges,
@@ -189,6 +190,12 @@ def test_from_mailboxes() -> None:
         SEVERAL,
     )
     assert from_of(b"From: =?utf-8?q?Ana?=\r\n <ana@ours.example>\r\n\r\n")[1] == ["ana@ours.example"]
+
+
+def test_many_huge_from_fields_are_not_read() -> None:
+    """All fields of a name together are read up to the limit for one: a header section full of them costs nothing."""
+    header = read_header((b"From: " + b"a@b.example," * 2000 + b"\r\n") * 4)
+    assert from_mailboxes(header) == FromMailboxes(4, (), UNREADABLE)
 
 
 def test_resent_from_may_stand_there_more_than_once() -> None:
