@@ -114,6 +114,9 @@ def judge(session: Session, content: Content, envelope: Envelope, header: Header
     door = session.door
     if len(header.raw) > door.limits.header_size:
         return status.HEADER_TOO_LARGE.fill(limit=door.limits.header_size_text)
+    # Asked once more: the rep may have been disabled while the data came in.
+    if forbidden := session.forbidden():
+        return forbidden
     rep = session.rep or rep_of(envelope, header, _enabled(door))
     refusal = _rep_refused(session, envelope, rep)
     if refusal is not None:

@@ -49,6 +49,10 @@ class Authenticator(Protocol):
 class Reps(Protocol):
     """Who the reps are, at one moment; the Directory is one."""
 
+    def by_login(self, login: str) -> Rep | None:
+        """Find the rep who signs in with this login; disabled ones, too."""
+        ...
+
     def by_address(self, address: Address) -> Rep | None:
         """Find the rep whom this acceptable address belongs to; disabled ones, too."""
         ...

@@ -99,7 +99,7 @@ class Session:
 
     def forbidden(self) -> Reply | None:
         """Say why this client may send no mail (RFC 6409 §4.3); None when it may."""
-        if self.rep is not None and self.helo is not None:
+        if self._still_signed_in() and self.helo is not None:
             return None
         if self.needs_tls:
             return status.TLS_NEEDED
@@ -110,6 +110,13 @@ class Session:
         if self._trusted is None:
             self._trusted = self.door.trust.holds(self.client, self.certificate_names)
         return None if self._trusted else status.NOT_TRUSTED
+
+    def _still_signed_in(self) -> bool:
+        """Take the rep as the directory has them now; one who was disabled or taken away is signed out."""
+        if self.rep is not None:
+            rep = self.door.reps().by_login(self.rep.login)
+            self.rep = None if rep is None or rep.disabled else rep
+        return self.rep is not None
 
     # --- limits
 

@@ -3,12 +3,15 @@
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from relay.directory.credentials import Blocked, Unavailable
+from relay.directory.credentials import Blocked, Unavailable, Wrong
+from relay.directory.model import Directory
 from relay.maillog.events import SignInBlocked, SignInFailed
+from tests.support.builders import mailbox
 from tests.support.submission import PASSWORD, PLAIN, Front, client_tls, open_front
 from tests.support.talk import Talk, until
 
@@ -189,3 +192,38 @@ async def test_clear_text_only_where_it_is_allowed(tmp_path: Path) -> None:
         assert "250-AUTH PLAIN LOGIN" in await talk.reply()
         assert (await talk.say(f"AUTH PLAIN {PLAIN}")).startswith("235")
         await talk.close()
+
+
+@pytest.mark.parametrize("gone", ["disabled", "removed"])
+@pytest.mark.parametrize("commands", [0, 1, 3])
+async def test_a_rep_who_is_disabled_sends_nothing_from_then_on(
+    gone: str, commands: int, tmp_path: Path
+) -> None:
+    """`relay user disable` ends a sign-in that stands already, wherever the transaction is; signing in again is refused."""
+    said = [
+        "MAIL FROM:<ana@example.com>",
+        "RCPT TO:<c@example.org>",
+        "DATA",
+        "From: ana@example.com\r\n\r\n.",
+    ]
+    async with signed_off(tmp_path) as (front, talk):
+        assert (await talk.say(f"AUTH PLAIN {PLAIN}")).startswith("235")
+        for command in said[:commands]:
+            assert (await talk.say(command))[0] in "23"
+        reps = [replace(rep, disabled=True) for rep in front.directory.reps() if gone == "disabled"]
+        front.directory = Directory(reps)
+        assert (await talk.say(said[commands])).startswith("530 5.7.0")
+        assert not front.mail.messages
+        front.passwords.verdict = Wrong(0.0)
+        await talk.say("RSET")
+        assert (await talk.say(f"AUTH PLAIN {PLAIN}")).startswith("535")
+
+
+async def test_a_reps_new_addresses_hold_at_once(tmp_path: Path) -> None:
+    """What was changed about a rep holds for the next command of a session that goes on."""
+    async with signed_off(tmp_path) as (front, talk):
+        assert (await talk.say(f"AUTH PLAIN {PLAIN}")).startswith("235")
+        (ana,) = (rep for rep in front.directory.reps() if rep.login == "ana")
+        front.directory = Directory([replace(ana, addresses=(mailbox("ana@example.net"),))])
+        assert (await talk.say("MAIL FROM:<ana@example.com>")).startswith("550 5.7.1")
+        assert (await talk.say("MAIL FROM:<ana@example.net>")).startswith("250")

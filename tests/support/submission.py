@@ -131,6 +131,8 @@ class Front:
     log: KeptEvents
     clock: FakeClock
     spool_folder: Path
+    directory: Directory
+    """Who the reps are now."""
     ports: dict[str, int] = field(default_factory=dict)
     room: bool = True
 
@@ -235,7 +237,7 @@ def front_of(folder: Path, **changes: Any) -> Front:
         place=lambda path: "config.yaml:1",
         contexts={one.name: server_tls() for one in chosen.listeners if one.tls != "none"},
         rules=lambda: rules,
-        reps=lambda: directory,
+        reps=lambda: front.directory,
         credentials=passwords,
         intake=mail,
         spool=spool.create,
@@ -245,7 +247,7 @@ def front_of(folder: Path, **changes: Any) -> Front:
         meter=Metrics(),
         clock=clock,
     )
-    front = Front(Submission(parts), parts, mail, passwords, log, clock, spool_folder)
+    front = Front(Submission(parts), parts, mail, passwords, log, clock, spool_folder, directory)
     return front
 
 
