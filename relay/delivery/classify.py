@@ -146,12 +146,12 @@ def classify(happening: Happening, hop: Hop, *, dsn: bool = True) -> Outcome:
             return _of_answer(stage, reply, hop, dsn)
         case Trouble():
             rule = TROUBLES[happening.kind]
-            return rule.meaning(rule.reply(describe(happening, hop)), hop.host)
+            return rule.meaning(rule.reply(describe(happening, hop)), hop.shown)
         case Declined(reply):
-            return Bounced(reply, hop.host)
+            return Bounced(reply, hop.shown)
         case Paced(_, seconds):
             paced = Reply(451, "4.4.5", describe(happening, hop))
-            return Deferred(paced, hop.host, retry_after=seconds, attempted=False)
+            return Deferred(paced, hop.shown, retry_after=seconds, attempted=False)
         case _:
             assert_never(happening)
 
@@ -166,11 +166,11 @@ def classify_no_way(no_way: NoWay) -> Outcome:
 def _of_answer(stage: Stage, reply: Reply, hop: Hop, dsn: bool) -> Outcome:
     rule = _rule(stage, reply, hop.exchanger)
     if rule.meaning is Sent:
-        return Sent(reply, hop.host, hop_reports=dsn)
+        return Sent(reply, hop.shown, hop_reports=dsn)
     asked = wait_asked_for(reply.text) if rule.meaning is Deferred else None
     if rule.why:
         reply = Reply(reply.code, reply.status, f"{rule.why}: {reply.text}" if reply.text else rule.why)
-    return Deferred(reply, hop.host, asked) if rule.meaning is Deferred else Bounced(reply, hop.host)
+    return Deferred(reply, hop.shown, asked) if rule.meaning is Deferred else Bounced(reply, hop.shown)
 
 
 def _rule(stage: Stage, reply: Reply, exchanger: bool) -> AnswerRule:

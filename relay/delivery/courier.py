@@ -16,7 +16,7 @@ from relay.delivery.client import Locate, Secrets, open_connection, system_addre
 from relay.delivery.errand import Errand, Outcomes
 from relay.delivery.happening import Lack, NoWay
 from relay.delivery.hop import Hop, exchanger_of, hop_of
-from relay.delivery.masking import without_address
+from relay.delivery.masking import mask_in, without_address
 from relay.delivery.pool import HopState, Observer, Pool, ignore
 from relay.delivery.pools import Pools
 from relay.delivery.routing import comparable_domain, domain_of, routing_of
@@ -68,6 +68,8 @@ class SmtpCourier:
         self._settings = settings
         self._routing = routing_of(settings, logging.transaction, own_route)
         self._hops = {name: hop_of(name, route) for name, route in settings.routes.items()}
+        if any(hop is not None and hop.exchanger for hop in self._hops.values()):
+            self._dns()  # loading it takes a while, which no mail should have to wait for
         self._pools.keep({hop for hop in self._hops.values() if hop is not None})
 
     def split(self, message: QueuedMessage, deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
@@ -120,7 +122,8 @@ class SmtpCourier:
         found = await self._dns().hosts(domain_of(batch.deliveries[0].target))
         if isinstance(found, NoWay):
             return self._without_host(batch, found)
-        return await Errand(batch, [exchanger_of(hop, host) for host in found], self._pools.of).run()
+        hops = [exchanger_of(hop, host, _masked_host(batch, host)) for host in found]
+        return await Errand(batch, hops, self._pools.of).run()
 
     def _without_host(self, batch: Batch, no_way: NoWay) -> Outcomes:
         if no_way.lack is Lack.NO_RESOLVER:
@@ -129,7 +132,7 @@ class SmtpCourier:
         return {delivery.id: outcome for delivery in batch.deliveries}
 
     def _dns(self) -> "Resolver":
-        """Make the resolver when the first mail needs it: a relay with a smarthost never loads it."""
+        """Give the resolver, made when it is first needed: a relay with smarthosts alone never loads it."""
         if self._resolver is None:
             from relay.delivery.mx import Resolver
 
@@ -170,3 +173,12 @@ def _masked(batch: Batch, outcomes: Outcomes) -> Outcomes:
         if copy.role is Role.LOG_COPY:
             outcomes = {key: without_address(outcome, copy.target) for key, outcome in outcomes.items()}
     return outcomes
+
+
+def _masked_host(batch: Batch, host: str) -> str:
+    """Give a host as it may be shown: the domain of a log copy, which may be its own host, is a secret."""
+    shown = host
+    for delivery in batch.deliveries:
+        if delivery.role is Role.LOG_COPY:
+            shown = mask_in(shown, delivery.target)
+    return "" if shown == host else shown

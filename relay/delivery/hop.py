@@ -77,10 +77,17 @@ class Hop:
     """0: no limit."""
     recipients_per_day: int = 0
     """0: no limit."""
+    masked: str = ""
+    """The host as it may be shown, where its name gives a log copy's secret domain away."""
+
+    @property
+    def shown(self) -> str:
+        """Give the host as people may see it."""
+        return self.masked or self.host
 
     def __str__(self) -> str:
         """Give host:port, as people write it."""
-        return f"{self.host}:{self.port}"
+        return f"{self.shown}:{self.port}"
 
     @property
     def verified(self) -> bool:
@@ -113,9 +120,9 @@ def hop_of(route: str, settings: RouteSettings) -> Hop | None:
     )
 
 
-def exchanger_of(hop: Hop, host: str) -> Hop:
+def exchanger_of(hop: Hop, host: str, masked: str = "") -> Hop:
     """Make the hop for one mail exchanger on a route of kind mx."""
-    return replace(hop, host=host)
+    return replace(hop, host=host, masked=masked)
 
 
 def _sign_in(settings: RouteSettings) -> SignIn | None:

@@ -67,7 +67,7 @@ class Resolver:
         if mixed:
             return mixed
         if unknown is not None:
-            return Trouble(Stage.CONNECT, Kind.NO_SUCH_HOST, unknown)
+            return Trouble(Stage.CONNECT, Kind.NO_SUCH_HOST, unknown.replace(hop.host, hop.shown))
         return Trouble(Stage.CONNECT, Kind.NO_ADDRESS)
 
     async def _addresses(self, host: str, kind: str) -> list[str] | str:

@@ -107,7 +107,7 @@ class Pool:
         pause = max(0.0, self._left_alone_until - self._clock.monotonic()) if self._trouble else 0.0
         return HopState(
             route=self.hop.route,
-            host=self.hop.host,
+            host=self.hop.shown,
             port=self.hop.port,
             connections=len(self._connections),
             idle=len(self._idle),

@@ -13,6 +13,7 @@ from tests.support.dns import DnsServer, Records
 from tests.support.hop import Act, Script, ScriptedHop
 from tests.support.outgoing import COPY, batch, route, send
 
+SECRET = COPY.partition("@")[2]
 MakeCourier = Callable[..., SmtpCourier]
 
 
@@ -283,6 +284,34 @@ async def test_domains_beyond_ascii(courier: MakeCourier) -> None:
     async with House({}, records={"xn--bcher-kva.test MX": ["10 mx1.test."]}) as house:
         assert isinstance(await outcome_of(house.courier(courier), "bo@bücher.test"), Sent)
         assert "xn--bcher-kva.test MX" in house.dns.asked
+
+
+# The log copy
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        {},
+        {f"{SECRET} A": ["127.0.0.1"]},
+        {f"{SECRET} A": ["127.0.0.9"]},
+        {f"{SECRET} !": ["SERVFAIL"]},
+        {f"{SECRET} A !": ["SERVFAIL"], f"{SECRET} AAAA !": ["silence"]},
+        {f"{SECRET} MX": [f"10 in.{SECRET}."], f"in.{SECRET} A": ["127.0.0.9"]},
+        {f"{SECRET} MX": ["0 ."]},
+    ],
+)
+async def test_the_log_copys_domain_shows_nowhere(
+    courier: MakeCourier, caplog: pytest.LogCaptureFixture, records: Records
+) -> None:
+    """Its domain is the secret part of its address: as a host, too, it is in no outcome, no log and no status (S15)."""
+    caplog.set_level(logging.DEBUG)
+    async with House({"MAIL": "451 4.3.0 no"}, records=records) as house:
+        sender = house.courier(courier, tls="opportunistic")
+        mail = batch([], copy=COPY)
+        outcomes = await send(sender, mail)
+        shown = f"{outcomes} {sender.state()} {caplog.text}"
+        assert SECRET.partition(".")[0] not in shown
 
 
 # TLS
