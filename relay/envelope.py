@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from relay.address import Address
+from relay.values import quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Recipient:
     """ORCPT as it was given, `type;xtext`; its case is kept."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """Reverse-path, forward-paths and the parameters that travel with them."""

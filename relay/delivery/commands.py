@@ -15,6 +15,7 @@ from relay.errors import AddressError
 from relay.ids import DeliveryId
 from relay.queue.model import Delivery, QueuedMessage
 from relay.status import Reply
+from relay.values import quick
 
 TOO_LARGE = "5.3.4"
 NEEDS_8BIT = Reply(
@@ -36,6 +37,7 @@ BAD_ADDRESS = Reply(553, "5.1.3", "the address has characters that cannot stand 
 BAD_SENDER = Reply(553, "5.1.7", "the sender's address has characters that cannot stand in a command")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A transaction ready for one hop."""

@@ -6,9 +6,11 @@ program's log. A log copy's address never stands in an event: it is masked befor
 
 import logging
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from relay.ids import QueueId
+from relay.values import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +26,19 @@ class Event:
     def data(self) -> dict[str, Any]:
         """Give the event's own fields, without instant and message, as JSON can hold them."""
         kind = type(self)
-        own = _OWN_FIELDS.get(kind)
-        if own is None:
+        found = _OWN_FIELDS.get(kind)
+        if found is None:
             own = tuple(field.name for field in fields(self) if field.name not in ("at", "message"))
-            _OWN_FIELDS[kind] = own
-        return {name: getattr(self, name) for name in own}
+            found = _OWN_FIELDS[kind] = (own, attrgetter(*own))
+        names, values = found
+        return dict(zip(names, values(self), strict=True))
 
 
-_OWN_FIELDS: dict[type, tuple[str, ...]] = {}
-"""The names of an event's own fields, by its class; asked some four times a message."""
+_OWN_FIELDS: dict[type, tuple[tuple[str, ...], "attrgetter[tuple[Any, ...]]"]] = {}
+"""The names of an event's own fields, and what takes their values, by its class; asked some eight times a message."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageAccepted(Event):
     """A message is in the queue: the client was, or is about to be, answered 250."""
@@ -55,6 +59,7 @@ class MessageAccepted(Event):
     rule: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRefused(Event):
     """A message, a sender or a recipient was refused at the door; nothing of it was kept."""
@@ -113,6 +118,7 @@ class DeliveryEnded(Event):
     attempt: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySent(DeliveryEnded):
     """The next hop took it."""
@@ -120,6 +126,7 @@ class DeliverySent(DeliveryEnded):
     name = "delivery.sent"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryDeferred(DeliveryEnded):
     """Not now; it is tried again at `next_attempt_at`."""
@@ -208,6 +215,7 @@ class ReportUndeliverable(Event):
     reason: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageClosed(Event):
     """The last delivery of a message ended; this one line tells its whole story."""

@@ -6,8 +6,9 @@ carries the event itself as `record.event`.
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -21,12 +22,13 @@ logger = logging.getLogger("relay.maillog")
 # An id is at least `at` * 2048 and above all before it, so that a span of time can be looked up by id. Where the clock
 # was set back, ids run ahead of it: what began after an instant is never below instant * 2048.
 _ID_SHIFT = 11
+_COLUMNS = 5
 
-APPEND = """
-    INSERT INTO event (id, at, message, name, data)
-    VALUES (max(coalesce((SELECT max(id) FROM event), 0) + 1, ?), ?, ?, ?, ?)
-"""
-"""One event, with the next id."""
+APPEND = "INSERT INTO event (id, at, message, name, data) VALUES "
+"""Some events, each with a group of five marks behind it."""
+
+_AT_ONCE = (64, 32, 16, 8, 4, 2, 1)
+"""How many events one statement may add: a few kinds of statements, each prepared once."""
 
 OF_MESSAGE = "SELECT id, at, message, name, data FROM event WHERE message = ? ORDER BY id"
 """All that happened to one message."""
@@ -79,10 +81,19 @@ class MailLog:
 
     def append(self, tx: Transaction, events: Sequence[Event]) -> None:
         """Keep the events in this transaction; their lines are written when it is durable."""
-        if not events:
-            return
-        tx.execute_many(APPEND, [_values(event) for event in events])
-        tx.on_commit(lambda: self.write(events))
+        if events:
+            tx.gather(self._store, events)
+
+    def _store(self, tx: Transaction, events: Sequence[Event]) -> None:
+        values: list[Value] = []
+        last = tx.last_id("event")
+        for event in events:
+            last = max(last + 1, event.at << _ID_SHIFT)
+            values += _values(last, event)
+        tx.note_id("event", last)
+        for sql, part in _portions(values):
+            tx.execute(sql, part)
+        tx.on_commit(partial(self.write, events))
 
     def write(self, events: Iterable[Event]) -> None:
         """Write the events' lines to the program's log, and only there."""
@@ -115,9 +126,23 @@ class MailLog:
         return tx.changes()
 
 
-def _values(event: Event) -> tuple[Value, ...]:
+def _values(number: int, event: Event) -> tuple[Value, ...]:
     message = None if event.message is None else number_of(event.message)
-    return event.at << _ID_SHIFT, event.at, message, event.name, _encode(event.data())
+    return number, event.at, message, event.name, _encode(event.data())
+
+
+def _portions(values: list[Value]) -> Iterator[tuple[str, list[Value]]]:
+    """Cut the values of events into portions, with the statement that adds each."""
+    at, end = 0, len(values)
+    for size in _AT_ONCE:
+        while end - at >= size * _COLUMNS:
+            yield _append(size), values[at : at + size * _COLUMNS]
+            at += size * _COLUMNS
+
+
+@lru_cache(maxsize=len(_AT_ONCE))
+def _append(count: int) -> str:
+    return APPEND + ", ".join(["(?, ?, ?, ?, ?)"] * count)
 
 
 def _encode(data: object) -> str:

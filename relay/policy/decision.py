@@ -20,6 +20,7 @@ from relay.policy.acceptable import SenderFault, envelope_fault, sender_fault
 from relay.policy.exclusions import Exclusion, find_exclusion
 from relay.policy.rules import RepRules, Rules
 from relay.status import Reply
+from relay.values import quick
 
 NOT_A_REP = Exclusion("the sender is not a rep", "users")
 GIVEN = "the sender gave the log copy's address as a recipient"
@@ -28,6 +29,7 @@ _CAME_ROUND = Exclusion(CAME_ROUND, "loop protection")
 _NULL_PATH = Exclusion("automated mail: its reverse-path is null", "new mail only")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PlannedDelivery:
     """One target of a message that is about to be accepted."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from relay.delivery_kind import Role, Transport
 from relay.envelope import Envelope
 from relay.ids import DeliveryId, Login, QueueId
+from relay.values import quick
 
 
 class State(StrEnum):
@@ -67,6 +68,7 @@ class ContentReader(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message about to be accepted."""
@@ -107,6 +109,7 @@ class NewMessage:
     """The spool file when it is not."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One target of one message, as it stands in the queue."""
@@ -131,6 +134,7 @@ class Delivery:
     delay_warned: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
     """What a courier needs to know of a message."""
@@ -166,6 +170,7 @@ class ClaimedMessage:
     content: "StoredContent"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StoredContent:
     """Where a message's content is, with what is added in front and what is left out."""
@@ -177,6 +182,7 @@ class StoredContent:
     spool_name: str | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a settlement does to one delivery."""
@@ -193,6 +199,7 @@ class Change:
     delay_warned: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Closing:
     """The end of a message: its last delivery is final."""

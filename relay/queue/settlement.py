@@ -30,6 +30,7 @@ from relay.queue.report import Action, Reported, one_line
 from relay.queue.retry import Done, GiveUp, Hold, NextStep, TryAt, next_step
 from relay.queue.rules import RunnerRules
 from relay.status import Reply
+from relay.values import quick
 
 NO_ANSWER = Deferred(
     Reply(451, "4.0.0", "The delivery agent gave no answer; this is a fault of the relay"), ""
@@ -64,6 +65,7 @@ class Settlement:
     tellings: tuple[Telling, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Ended:
     """One delivery, what its attempt came to, and what follows."""

@@ -6,6 +6,8 @@ and the events that tell of it are one. The states are moved only as relay.queue
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from itertools import chain
 
 from relay.clock import Clock, SystemClock
 from relay.delivery_kind import Role, Transport
@@ -53,14 +55,8 @@ ADD_MESSAGE = f"INSERT INTO message VALUES ({', '.join('?' * 20)})"  # noqa: S60
 ADD_CONTENT = "INSERT INTO content (message, prefix, skips, spool_name, wire) VALUES (?, ?, ?, ?, ?)"
 """Its content, or where it is in the spool."""
 
-LAST_DELIVERY = "SELECT max(id) FROM delivery"
-"""Where the ids of deliveries have got to: they are given out here, so that one statement adds all of a message."""
-
-ADD_DELIVERY = f"""
-    INSERT INTO delivery ({DELIVERY}, lease_owner, lease_until, lease_boot)
-    VALUES ({", ".join("?" * 18)})
-"""  # noqa: S608 - only our columns and marks are put in
-"""One target of a message."""
+ADD_DELIVERY = f"INSERT INTO delivery ({DELIVERY}, lease_owner, lease_until, lease_boot) VALUES "  # noqa: S608 - our columns
+"""Some targets of a message, each with a group of marks behind it."""
 
 DUE = """
     SELECT message FROM delivery
@@ -89,9 +85,11 @@ RECIPIENTS = "SELECT target, notify, orcpt FROM delivery WHERE message = ? AND r
 SETTLE = """
     UPDATE delivery SET state = ?, next_attempt_at = ?, reason = ?, attempts = attempts + ?,
         delay_warned = max(delay_warned, ?), lease_owner = NULL, lease_until = NULL, lease_boot = NULL
-    WHERE id = ? AND message = ? AND fence = ? AND state = 'active'
+    WHERE +message = ? AND fence = ? AND state = 'active' AND id IN ({marks}) RETURNING id
 """
-"""What an attempt came to, unless the claim it was made under has been overtaken."""
+"""What an attempt came to for the deliveries that share it, unless the claim it was made under has been overtaken.
+
+The + keeps the search on their own rows, where a message may have a thousand others."""
 
 NEXT_DUE = """
     SELECT min(next_attempt_at) FROM delivery WHERE transport = ? AND state IN ('queued', 'deferred')
@@ -138,6 +136,9 @@ OLD_MESSAGES = "SELECT id FROM message WHERE id < ? AND closed_at < ? ORDER BY i
 FORGET = ("DELETE FROM delivery WHERE message = ?", "DELETE FROM message WHERE id = ?")
 """All that is left of a message."""
 
+AT_ONCE = 16
+"""How many deliveries one statement adds or settles at most: as many kinds of statements, each prepared once."""
+
 _ID_SHIFT = 11  # relay.ids: a queue id is never below its instant's microseconds * 2048
 
 
@@ -167,12 +168,16 @@ class QueueStore(Operations):
         final the message is closed at once, and its content is not kept.
         """
         tx.execute(ADD_MESSAGE, message_row(message))
-        last = optional_integer(tx.execute(LAST_DELIVERY)[0][0]) or 0
+        last = tx.last_id("delivery")
         deliveries = [
             _planned(message, DeliveryId(last + n), planned, lease) for n, planned in enumerate(plan, 1)
         ]
         held = (lease.owner, lease.until, lease.boot_id) if lease is not None else (None, None, None)
-        tx.execute_many(ADD_DELIVERY, [_delivery_row(message.number, each, held) for each in deliveries])
+        tx.note_id("delivery", last + len(deliveries))
+        for start in range(0, len(deliveries), AT_ONCE):
+            some = deliveries[start : start + AT_ONCE]
+            rows = [_delivery_row(message.number, each, held) for each in some]
+            tx.execute(_add_deliveries(len(rows)), tuple(chain.from_iterable(rows)))
         tx.execute(ADD_CONTENT, content_row(message))
         todo = [each for each in deliveries if each.state not in FINAL]
         if not todo:
@@ -205,7 +210,7 @@ class QueueStore(Operations):
         unless it is kept longer. Raises IllegalState for a state that cannot follow ACTIVE.
         """
         number = number_of(message)
-        applied = [change.delivery for change in changes if _settle(tx, number, change)]
+        applied = [each for alike in _alike(changes) for each in _settle(tx, number, alike)]
         return applied, self._ending.close_if_done(tx, number) if applied else None
 
     def skip_copies(self, tx: Transaction, message: QueueId) -> tuple[list[str], Closing | None]:
@@ -344,7 +349,24 @@ def _claimed(tx: Transaction, number: int, deliveries: tuple[Delivery, ...]) -> 
     return ClaimedMessage(message, deliveries, stored_content(content))
 
 
-def _settle(tx: Transaction, number: int, change: Change) -> bool:
+def _alike(changes: Sequence[Change]) -> list[list[Change]]:
+    """Put together what differs in nothing but the delivery, at most AT_ONCE of it."""
+    groups: list[list[Change]] = []
+    open_groups: dict[tuple[object, ...], list[Change]] = {}
+    for change in changes:
+        key = (change.fence, change.state, change.next_attempt_at, change.reason)
+        more = (change.attempted, change.delay_warned)
+        group = open_groups.get((*key, *more))
+        if group is None or len(group) == AT_ONCE:
+            group = open_groups[*key, *more] = []
+            groups.append(group)
+        group.append(change)
+    return groups
+
+
+def _settle(tx: Transaction, number: int, alike: Sequence[Change]) -> list[DeliveryId]:
+    """Apply changes that are alike; give the deliveries that were changed."""
+    change = alike[0]
     if change.state not in TRANSITIONS[State.ACTIVE]:
         raise IllegalState(f"an attempt cannot end in {change.state}")
     values = (
@@ -353,6 +375,18 @@ def _settle(tx: Transaction, number: int, change: Change) -> bool:
         text(change.reason),
         change.attempted,
         change.delay_warned,
+        number,
+        change.fence,
     )
-    tx.execute(SETTLE, (*values, change.delivery, number, change.fence))
-    return tx.changes() == 1
+    rows = tx.execute(_settling(len(alike)), (*values, *[each.delivery for each in alike]))
+    return [DeliveryId(integer(row[0])) for row in rows]
+
+
+@lru_cache(maxsize=AT_ONCE)
+def _settling(count: int) -> str:
+    return SETTLE.format(marks=", ".join("?" * count))
+
+
+@lru_cache(maxsize=AT_ONCE)
+def _add_deliveries(count: int) -> str:
+    return ADD_DELIVERY + ", ".join(["(" + ", ".join("?" * 18) + ")"] * count)

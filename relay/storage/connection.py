@@ -9,11 +9,14 @@ import pwd
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import apsw
 
 from relay.errors import CommandError, StorageConflict, StorageError, StorageFull, StorageUnavailable
-from relay.storage.database import Row, Value
+from relay.storage.database import Row, Transaction, Value
+
+T = TypeVar("T")
 
 BUSY_MILLISECONDS = 10_000
 """How long a statement waits for another process (a command at the keyboard) to let go of the database."""
@@ -31,6 +34,9 @@ _SETTINGS = (
     "foreign_keys=ON",  # of the directory; message, delivery and event have none: it would cost each message
     "trusted_schema=OFF",
 )
+
+LAST_ID = "SELECT max(id) FROM {table}"
+"""Where the ids of a table have got to."""
 
 _READER_SETTINGS = ("query_only=ON", "cache_size=-2048")
 
@@ -62,6 +68,8 @@ class SqliteTransaction:
         self._cursor = connection.cursor()
         self.actions: list[Callable[[], None]] = []
         """What is to be done after the commit, in order."""
+        self._ids: dict[str, int] = {}
+        self._gathered: dict[Callable[[Transaction, list[Any]], None], list[Any]] = {}
 
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Run one statement and give its rows."""
@@ -80,6 +88,33 @@ class SqliteTransaction:
     def changes(self) -> int:
         """Give how many rows the last statement changed."""
         return self._connection.changes()
+
+    def last_id(self, table: str) -> int:
+        """Give the highest id of a table, 0 when it is empty, or the one that was noted last."""
+        known = self._ids.get(table)
+        if known is None:
+            found = self.execute(LAST_ID.format(table=table))[0][0]
+            known = self._ids[table] = found if isinstance(found, int) else 0
+        return known
+
+    def note_id(self, table: str, number: int) -> None:
+        """Note the highest id that was given out."""
+        self._ids[table] = number
+
+    def gather(self, store: Callable[[Transaction, list[T]], None], items: Sequence[T]) -> None:
+        """Keep the items for the end of the transaction."""
+        self._gathered.setdefault(store, []).extend(items)
+
+    def finish(self) -> None:
+        """Store what was gathered; before a commit, and before a savepoint is released."""
+        while self._gathered:
+            store, items = self._gathered.popitem()
+            store(self, items)
+
+    def forget(self, actions: int) -> None:
+        """Forget what was gathered, and what was to be done after the commit beyond so many actions."""
+        self._gathered.clear()
+        del self.actions[actions:]
 
     def on_commit(self, action: Callable[[], None]) -> None:
         """Keep the action for after the commit."""

@@ -1,7 +1,8 @@
 """The one interface to a database: units of work that are committed together, and reads beside them.
 
-A unit is a plain function of a Transaction; it runs whole on the database's own thread and may run again
-on no account. `write` returns only when what the unit did is durable.
+A unit is a plain function of a Transaction; it runs whole on the database's own thread. It may run a second time after
+what it did was rolled back, so that it changes nothing but through the transaction. `write` returns only when what the
+unit did is durable.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,6 +28,21 @@ class Transaction(Protocol):
         """Give how many rows the last statement changed."""
         ...
 
+    def last_id(self, table: str) -> int:
+        """Give the highest id of a table, 0 when it is empty, or the one that was noted last."""
+        ...
+
+    def note_id(self, table: str, number: int) -> None:
+        """Note the highest id that was given out: while the transaction lasts nobody else gives one out."""
+        ...
+
+    def gather(self, store: "Callable[[Transaction, list[T]], None]", items: Sequence[T]) -> None:
+        """Have `store` called with these and all others gathered for it, at the end, before the commit.
+
+        Units that are committed together share the call; until then their items cannot be read.
+        """
+        ...
+
     def on_commit(self, action: Callable[[], None]) -> None:
         """Have `action` called once what this unit did is durable (on the database's thread); never otherwise."""
         ...
@@ -38,8 +54,8 @@ class Database(Protocol):
     async def write(self, unit: Callable[[Transaction], T]) -> T:
         """Run the unit and give its result once it is durable.
 
-        Units that wait at the same time share one commit; each stands alone (a SAVEPOINT), so that one that
-        raises spoils no neighbour. A unit whose caller was cancelled is still carried out.
+        Units that wait at the same time share one commit. One that raises spoils no neighbour: all are rolled back,
+        and run again with a SAVEPOINT each. A unit whose caller was cancelled is still carried out.
         Raises what the unit raised, StorageFull, or StorageUnavailable; then nothing of the unit has happened.
         """
         ...

@@ -1,7 +1,7 @@
 """The database of one node: SQLite with group commit.
 
-One thread writes, with a connection of its own: it takes all units of work that wait, runs each in a savepoint,
-and makes them durable with one commit and one flush. A few more threads read. Nothing of it runs on the event loop.
+One thread writes, with a connection of its own: it takes all units of work that wait, runs them, and makes them durable
+with one commit and one flush. When one of them fails all are rolled back and run again, each in a savepoint. A few more threads read. Nothing of it runs on the event loop.
 """
 
 import asyncio
@@ -150,10 +150,36 @@ class _Writer:
         """Run the jobs in one transaction; give those it did not come to, for another one."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            tx = SqliteTransaction(self._connection)
+            if not self._run_together(jobs, tx):
+                self._connection.execute("BEGIN IMMEDIATE")
+                tx = SqliteTransaction(self._connection)
+                left = self._run_one_by_one(jobs, tx)
+                if left is not None:
+                    return left
+            began = perf_counter()
+            self._connection.execute("COMMIT")
+            self.commits += 1
+            self._observe(perf_counter() - began)
+            actions += tx.actions
         except apsw.Error as exc:
             self._fail(jobs, translate(exc, self._connection))
-            return []
-        tx = SqliteTransaction(self._connection)
+        return []
+
+    def _run_together(self, jobs: list[_Job[object]], tx: SqliteTransaction) -> bool:
+        """Run the jobs as one, the usual way: a savepoint each would cost a quarter more. False: all is undone."""
+        try:
+            for job in jobs:
+                job.result = job.work(tx)
+            tx.finish()
+        except BaseException:  # noqa: BLE001 - each runs again, and whose fault it is comes out then
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            return False
+        return True
+
+    def _run_one_by_one(self, jobs: list[_Job[object]], tx: SqliteTransaction) -> list[_Job[object]] | None:
+        """Run each job in a savepoint. When one of them ends the transaction, give those it did not come to."""
         for position, job in enumerate(jobs):
             self._run_in_savepoint(job, tx)
             if job.error is not None and not self._connection.in_transaction:
@@ -163,25 +189,18 @@ class _Writer:
                 )
                 self._fail(jobs[:position], lost)
                 return jobs[position + 1 :]
-        began = perf_counter()
-        try:
-            self._connection.execute("COMMIT")
-            self.commits += 1
-            self._observe(perf_counter() - began)
-            actions += tx.actions
-        except apsw.Error as exc:
-            self._fail(jobs, translate(exc, self._connection))
-        return []
+        return None
 
     def _run_in_savepoint(self, job: _Job[object], tx: SqliteTransaction) -> None:
         marked = len(tx.actions)
         try:
             tx.execute("SAVEPOINT unit")
             job.result = job.work(tx)
+            tx.finish()
             tx.execute("RELEASE unit")
         except BaseException as exc:  # noqa: BLE001 - whatever it is belongs to the caller; the thread must live on
             job.error = exc
-            del tx.actions[marked:]
+            tx.forget(marked)
             self._undo_savepoint()
 
     def _undo_savepoint(self) -> None:

@@ -28,6 +28,7 @@ from relay.status import (
     UNQUALIFIED_SENDER,
     Reply,
 )
+from relay.values import quick
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
@@ -48,6 +49,7 @@ _LONGEST_ORCPT = 500
 Parameters = dict[str, str | None]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class MailCommand:
     """What MAIL said."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from relay.message import Header, has_field, signed_fields
+from relay.values import quick
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -18,6 +19,7 @@ _LITERAL_LETTERS = _HOST_LETTERS | frozenset("[:]")
 _LONGEST_NAME = 255
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """How a message came in."""

@@ -10,7 +10,7 @@ from relay.maillog import store as maillog
 from relay.queue import ending, listing, operations, store, survey
 from relay.queue.model import State
 from relay.queue.selection import OPEN, Selection, where
-from relay.storage.connection import connect
+from relay.storage.connection import LAST_ID, connect
 from relay.storage.migrate import migrate, migrations
 
 QUEUE = where(Selection(sender="ana@*"), OPEN)[0]
@@ -31,13 +31,14 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
 @pytest.mark.parametrize(
     ("sql", "steps"),
     [
-        (store.LAST_DELIVERY, ["SEARCH delivery"]),
+        (LAST_ID.format(table="delivery"), ["SEARCH delivery"]),
+        (LAST_ID.format(table="event"), ["SEARCH event"]),
         (store.DUE, ["SEARCH delivery USING INDEX delivery_due (transport=? AND next_attempt_at<?)"]),
         (store.NEXT_DUE, ["SEARCH delivery USING INDEX delivery_due (transport=?)"]),
         (store.PULL_IN, ["SEARCH delivery USING INDEX delivery_due (transport=? AND next_attempt_at>?)"]),
         (store.CLAIM, ["SEARCH delivery USING INDEX delivery_of_message (message=?)"]),
         (store.RECIPIENTS, ["SEARCH delivery USING INDEX delivery_of_message (message=?)"]),
-        (store.SETTLE, ["SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)"]),
+        (store.SETTLE.format(marks="?, ?"), ["SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)"]),
         (store.SPOOL_NAMES, ["SEARCH content USING COVERING INDEX content_spooled (spool_name>?)"]),
         (
             store.OLD_CONTENT,
