@@ -8,7 +8,8 @@ import asyncio
 import errno
 import os
 import secrets
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +21,8 @@ INLINE_LIMIT = 65536
 """Content up to this many octets is kept in the database; larger content goes to the spool."""
 SPOOL_NAME = "spool"
 """The folder's name in state_dir."""
+LONGEST_WRITING = 24 * 3600.0
+"""Seconds for which the sweep leaves a file alone that was begun in this process, whatever the clock says."""
 _NAME_LENGTH = 32
 
 
@@ -30,15 +33,22 @@ def _storage_error(exc: OSError) -> StorageError:
 
 
 class Spool:
-    """The folder of spool files."""
+    """The folder of spool files. `monotonic` gives seconds that run on evenly when the clock is set."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
+        self._monotonic = monotonic
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="relay-spool")
+        self._begun: dict[str, float] = {}
 
     def create(self) -> "SpoolFile":
         """Give a new file under an unguessable name; it appears on the disk with its first octets."""
-        return SpoolFile(self._folder, secrets.token_hex(_NAME_LENGTH // 2), self._threads)
+        name = secrets.token_hex(_NAME_LENGTH // 2)
+        self._begun[name] = self._monotonic()
+        return SpoolFile(self._folder, name, self._threads, self._forget)
+
+    def _forget(self, name: str) -> None:
+        self._begun.pop(name, None)
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading. Raises StorageUnavailable when it cannot be read."""
@@ -51,16 +61,23 @@ class Spool:
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         self._path(name).unlink(missing_ok=True)
+        self._forget(name)
 
     def sweep(self, known: Collection[str], older_than: float) -> int:
         """Remove files that are not `known` and were last written before `older_than`; give how many.
 
         `older_than` is an instant in POSIX seconds. Ask the queue for the known names first, then sweep: a file that
-        comes in between is too young.
+        comes in between is too young. Where the clock was set forward, what is being written looks old and is not:
+        files begun in this process stay for LONGEST_WRITING.
         """
+        since = self._monotonic() - LONGEST_WRITING
+        for name in [name for name, begun in list(self._begun.items()) if begun <= since]:
+            self._forget(name)
         removed = 0
         for entry in os.scandir(self._folder) if self._folder.is_dir() else ():
-            if entry.name not in known and _age_passed(entry, older_than):
+            if entry.name in known or entry.name in self._begun:
+                continue
+            if _age_passed(entry, older_than):
                 self._folder.joinpath(entry.name).unlink(missing_ok=True)
                 removed += 1
         return removed
@@ -87,8 +104,11 @@ def _age_passed(entry: "os.DirEntry[str]", older_than: float) -> bool:
 class SpoolFile:
     """One file that is being written, by one session."""
 
-    def __init__(self, folder: Path, name: str, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, folder: Path, name: str, threads: ThreadPoolExecutor, ended: Callable[[str], None]
+    ) -> None:
         self.name = name
+        self._ended = ended
         self._folder = folder
         self._path = folder / name
         self._threads = threads
@@ -141,3 +161,4 @@ class SpoolFile:
             os.close(self._descriptor)
             self._descriptor = -1
         self._path.unlink(missing_ok=True)
+        self._ended(self.name)

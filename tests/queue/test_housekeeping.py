@@ -7,6 +7,7 @@ import pytest
 
 from relay.errors import StorageUnavailable
 from relay.queue.housekeeping import ORPHAN_AGE, Housekeeping
+from relay.storage.spool import Spool
 from tests.support.builders import new_message, to_recipient
 from tests.support.couriers import BUSY
 from tests.support.queue_house import RULES, queue_house
@@ -27,8 +28,8 @@ def housekeeping(house, **options: int) -> Housekeeping:
 
 
 async def spooled(house, tmp_path, age: float) -> str:
-    """Put a file of this age into the spool; give its name."""
-    file = house.spool.create()
+    """Put a file of this age into the spool, as an earlier service would have left it; give its name."""
+    file = Spool(tmp_path / "spool").create()
     file.write(b"Subject: x\r\n\r\n")
     await file.sync()
     when = house.clock.now() / 1_000_000 - age
@@ -47,6 +48,19 @@ async def test_only_old_spool_files_without_a_message_go(house, tmp_path):
     await housekeeping(house).run(RULES)
     assert {entry.name for entry in (tmp_path / "spool").iterdir()} == {young, owned}
     assert orphan not in (young, owned)
+
+
+async def test_a_clock_set_forward_costs_no_file_that_is_being_written(house, tmp_path):
+    """It looks old and is not: the message that it belongs to is about to be accepted."""
+    file = house.spool.create()
+    file.write(b"Subject: x\r\n\r\n")
+    house.clock.advance(2 * DAY)
+    await housekeeping(house).run(RULES)
+    await file.sync()
+    queue_id = await house.accept(
+        message=new_message(number=house.runner.next_number(), spool_name=file.name)
+    )
+    await house.wait_for(queue_id, "sent")
 
 
 async def test_closed_messages_and_their_events_go_by_retention(house):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import StorageFull, StorageUnavailable
-from relay.storage.spool import Spool
+from relay.storage.spool import LONGEST_WRITING, Spool
 
 
 @pytest.fixture
@@ -117,8 +117,9 @@ def test_a_file_that_is_not_there(spool: Spool) -> None:
 async def test_the_sweep_takes_old_files_nobody_knows(spool: Spool, tmp_path: Path) -> None:
     """A file of a message stays however old, a young one stays whoever's it is; the rest goes."""
     names = []
+    before = Spool(tmp_path / "state" / "spool")
     for age in (0, 100, 100):
-        file = spool.create()
+        file = before.create()
         file.write(b"x")
         await file.sync()
         path = tmp_path / "state" / "spool" / file.name
@@ -129,6 +130,19 @@ async def test_the_sweep_takes_old_files_nobody_knows(spool: Spool, tmp_path: Pa
     assert spool.sweep({known}, limit) == 1
     assert sorted(files(tmp_path)) == sorted([young, known])
     assert old not in files(tmp_path)
+
+
+async def test_the_sweep_leaves_alone_what_this_process_has_begun(tmp_path: Path) -> None:
+    """However the clock is set; a day later by the clock that nobody sets, it is an orphan like any other."""
+    seconds = [1000.0]
+    spool = Spool(tmp_path / "spool", lambda: seconds[0])
+    file = spool.create()
+    file.write(b"x")
+    await file.sync()
+    assert spool.sweep(set(), float("inf")) == 0
+    seconds[0] += LONGEST_WRITING
+    assert spool.sweep(set(), float("inf")) == 1
+    spool.close()
 
 
 def test_sweeping_before_there_is_a_spool(spool: Spool) -> None:
