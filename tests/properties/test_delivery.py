@@ -96,7 +96,9 @@ def test_well_formed_replies_are_all_read(given_: list[tuple[int, list[str]]], s
     assert not reader.malformed
 
 
-@given(st.integers(MAXIMUM_LINE + 1, 10 * MAXIMUM_LINE), st.sampled_from([b"2", b"250-", b"\r", b"\xff", b"\0"]))
+@given(
+    st.integers(MAXIMUM_LINE + 1, 10 * MAXIMUM_LINE), st.sampled_from([b"2", b"250-", b"\r", b"\xff", b"\0"])
+)
 def test_a_line_without_end_is_never_kept(length: int, unit: bytes) -> None:
     """Nothing longer than the limit stays in the reader."""
     octets = (unit * length)[:length]
