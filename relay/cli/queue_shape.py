@@ -10,7 +10,7 @@ from relay.cli.queue_choice import Choice, chosen
 from relay.cli.show import Json, ago, instant, print_json, print_table, safe
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
-from relay.delivery.routing import routing_of
+from relay.delivery.routing import comparable_domain, routing_of
 from relay.errors import CommandError
 from relay.queue.rows import address
 from relay.queue.selection import Selection
@@ -85,7 +85,9 @@ def _one_selection(choice: Choice) -> Selection:
 def _routes(configuration: Configuration) -> RouteOf:
     settings = configuration.settings
     routing = routing_of(settings.upstream, settings.logging.bcc.transaction, settings.notices.route)
-    return lambda own, sender, domain: routing.route_of(own, address(sender) if sender else None, domain)
+    return lambda own, sender, domain: routing.route_of(
+        own, address(sender) if sender else None, comparable_domain(domain)
+    )
 
 
 def _hops_in_trouble(configuration: Configuration) -> list[Json] | None:

@@ -43,10 +43,11 @@ class Routing:
 
     def route(self, message: QueuedMessage, target: str) -> str:
         """Give the route for a delivery of this message: the first rule that fits, else the default."""
-        if self.own_route is None and not self.choices:
+        if self.own_route is not None and is_own_mail(message):
+            return self.own_route
+        if not self.choices:
             return self.default
-        sender = message.envelope.reverse_path
-        return self.route_of(is_own_mail(message), sender, domain_of(target))
+        return self._chosen(message.envelope.reverse_path, domain_of(target))
 
     def route_of(self, own: bool, sender: Address | None, recipient_domain: str) -> str:
         """Give the route by what it depends on; `own`: mail of the relay itself."""
