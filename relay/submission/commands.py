@@ -52,6 +52,9 @@ def carry_out(session: Session, line: bytes) -> Answer:
     answer = handler(session, argument)
     if isinstance(answer, Reply) and answer.code >= 400:
         _note_refusal(session, verb, argument, answer)
+        if verb == b"MAIL" and answer.code < 500:
+            # Asking over and over while there is no room, or over the rate, moves no mail.
+            return session.junk() or answer
         return session.checked(answer)
     return answer
 
@@ -193,6 +196,8 @@ def _bdat(session: Session, argument: bytes) -> Answer:
         # What follows cannot be told from commands: to read on would be to guess.
         return HangUp(status.BDAT_SYNTAX)
     octets, limits = int(digits), session.door.limits
+    if not octets and not last and (too_much := session.junk()):
+        return too_much
     if octets > 2 * limits.message_size:
         return HangUp(status.TOO_LARGE.fill(limit=limits.message_size_text))
     refusal = _chunk_refused(session)

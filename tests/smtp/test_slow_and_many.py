@@ -132,6 +132,23 @@ async def test_floods_of_junk_end(command: str, tmp_path: Path) -> None:
         await talk.close()
 
 
+@pytest.mark.parametrize("command", ["MAIL FROM:<ana@example.com>", "BDAT 0"])
+async def test_floods_of_what_is_not_refused_for_good_end(command: str, tmp_path: Path) -> None:
+    """MAIL while the disk is full, and empty chunks, move no mail either: 100 are answered, then 421."""
+    async with open_front(tmp_path) as front:
+        talk = await Talk.open(front.port("gateway"))
+        await talk.say("EHLO client.example")
+        if command == "BDAT 0":
+            await talk.say("MAIL FROM:<ana@example.com>", "RCPT TO:<c@example.org>")
+        else:
+            front.room = False
+        talk.send(f"{command}\r\n".encode() * 10_000)
+        answers = (await talk.rest()).splitlines()
+        assert 100 <= len(answers) <= 101
+        assert answers[-1].startswith(b"421 4.7.0 Too many commands")
+        await talk.close()
+
+
 async def test_floods_of_errors_end(tmp_path: Path) -> None:
     """10,000 unknown verbs: 20 are answered, then 421."""
     async with open_front(tmp_path) as front:
