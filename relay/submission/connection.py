@@ -49,7 +49,8 @@ class Phase(Enum):
 class Connection(SMTP):
     """One connection of a mail client, all but what comes in."""
 
-    def __init__(self, house: House, door: Door) -> None:
+    def __init__(self, house: House, door: Door, counted: str = "") -> None:
+        """Begin for a connection to come; `counted` is the network that the gate has counted it for already."""
         # Not super().__init__(): see the head of this file.
         self._house = house
         self._door = door
@@ -66,7 +67,9 @@ class Connection(SMTP):
         self._ended = False
         """Whether the client will send nothing more."""
         self._wasted = 0
-        self._network = ""
+        self._network = counted
+        self.begun = False
+        """Whether the connection has come: from then on it is left by `connection_lost`."""
         self._debug = _logger.isEnabledFor(logging.DEBUG)
         self._started = self._since = self._heard = self._seconds()
 
@@ -78,19 +81,21 @@ class Connection(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the client in, or tell it that there is no room; greet it."""
+        self.begun = True
         # A stream transport: that is what a listening socket makes.
         self._wire = cast(asyncio.Transport, transport)
         door = self._door
         peer = transport.get_extra_info("peername")
         if not isinstance(peer, tuple):
             # uvloop cannot name a client that has reset the connection already: there is nobody to talk to.
+            self._leave_gate()
             self._phase = Phase.CLOSING
             self._wire.abort()
             return
         client = plain_address(peer[0])
         self.talk = Session(door, client)
-        network = network_of(client)
-        if not door.gate.enter(network):
+        network = self._network or network_of(client)
+        if not self._network and not door.gate.enter(network):
             self._phase = Phase.CLOSING
             self._wire.write((status.BUSY if door.gate.full else status.TOO_MANY_CONNECTIONS).wire())
             self._wire.close()
@@ -114,12 +119,16 @@ class Connection(SMTP):
         self._pending.clear()
         if self._turn is not None:
             self._turn.cancel()
+        if self in self._house.connections:
+            self._door.meter.disconnected(self._door.name)
+            self.talk.reset()
+        self._leave_gate()
+        self._house.leave(self)
+
+    def _leave_gate(self) -> None:
         if self._network:
             self._door.gate.leave(self._network)
-            self._door.meter.disconnected(self._door.name)
             self._network = ""
-            self.talk.reset()
-        self._house.leave(self)
 
     def eof_received(self) -> bool | None:
         """The client sends no more; what it sent is still answered where the connection can stay half open."""

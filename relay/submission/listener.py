@@ -15,13 +15,13 @@ from relay.config.types import SocketAddress
 from relay.errors import AddressError, CommandError
 from relay.policy.rules import Rules
 from relay.storage.database import Database
-from relay.submission.connection import HANDSHAKE, LINGER
 from relay.submission.data import SpoolFile
 from relay.submission.door import Authenticator, Door, Intake, Meter, Reps
 from relay.submission.house import House
 from relay.submission.limits import ConnectionGate, MessageRates, limits_of
 from relay.submission.protocol import SubmissionProtocol
 from relay.submission.refusals import EventStore, RefusalLog
+from relay.submission.tls_port import TlsPort
 from relay.submission.trust import trust_of
 
 _logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class _Port:
     """A listener that is open: what new connections meet."""
 
     door: Door
-    server: asyncio.Server | None = None
+    server: asyncio.Server | TlsPort | None = None
 
 
 @dataclass(slots=True)
@@ -120,34 +120,17 @@ class Submission:
         return bound
 
     async def _open(self, port: _Port, address: SocketAddress) -> SocketAddress:
-        context = self._implicit_context(port.door)
+        if port.door.tls == "implicit":
+            if port.door.context() is None:
+                text = f"listener {port.door.name}: there is no certificate for its TLS"
+                raise CommandError(text, _INVALID)
+            port.server = TlsPort(self._house, lambda: port.door)
+            return await port.server.open(address)
         port.server = await asyncio.get_running_loop().create_server(
-            lambda: SubmissionProtocol(self._house, port.door),
-            address.host,
-            address.port,
-            backlog=_BACKLOG,
-            ssl=context,
-            ssl_handshake_timeout=HANDSHAKE if context else None,
-            ssl_shutdown_timeout=LINGER if context else None,
+            lambda: SubmissionProtocol(self._house, port.door), address.host, address.port, backlog=_BACKLOG
         )
         name = port.server.sockets[0].getsockname()
         return SocketAddress(name[0], name[1])
-
-    def _implicit_context(self, door: Door) -> ssl.SSLContext | None:
-        if door.tls != "implicit":
-            return None
-        context = door.context()
-        if context is None:
-            raise CommandError(f"listener {door.name}: there is no certificate for its TLS", _INVALID)
-
-        def show_newest(
-            connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, first: ssl.SSLContext
-        ) -> None:
-            connection.context = door.context() or first
-
-        # The port keeps the context it was opened with; a reload's certificate is put in at each handshake.
-        context.sni_callback = show_newest
-        return context
 
     def use(self, parts: SubmissionParts) -> None:
         """Meet new connections by other settings from now on; those that are here keep what they began with.

@@ -39,8 +39,8 @@ _LONGEST_DELAY = 10.0
 class SubmissionProtocol(Connection):
     """One connection of a mail client."""
 
-    def __init__(self, house: House, door: Door) -> None:
-        super().__init__(house, door)
+    def __init__(self, house: House, door: Door, counted: str = "") -> None:
+        super().__init__(house, door, counted)
         self._taker: DataReader | ChunkReader | WasteReader | None = None
         self._chunk: TakeChunk | None = None
         self._expected: Expect | None = None

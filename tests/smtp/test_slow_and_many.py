@@ -336,3 +336,22 @@ async def test_tls_and_plain_clients_are_counted_alike(tmp_path: Path) -> None:
         second = await Talk.open(front.port("submissions"), tls=client_tls())
         assert second.greeting[0].startswith("421 4.7.0")
         await asyncio.gather(first.close(), second.close())
+
+
+async def test_connections_are_counted_before_tls_begins(tmp_path: Path) -> None:
+    """On the port for implicit TLS, clients that never begin a handshake are held to limits.connections as well."""
+    async with open_front(tmp_path, limits={"connections": {"per_network": 3}}) as front:
+        gate, clients = front.submission._shared.gate, []
+        for _ in range(40):
+            clients.append(await asyncio.open_connection("127.0.0.1", front.port("submissions")))
+        # Three are let in, sixteen are to hear why not, the others are gone.
+        ends = [asyncio.create_task(reader.read()) for reader, _ in clients]
+        await until(lambda: sum(end.done() for end in ends) == 21)
+        assert gate.open == 3
+        for _, writer in clients:
+            writer.close()
+        await until(lambda: gate.open == 0)
+        await asyncio.gather(*ends, return_exceptions=True)
+        talk = await Talk.open(front.port("submissions"), tls=client_tls())
+        assert talk.greeting[0].startswith("220")
+        await talk.close()

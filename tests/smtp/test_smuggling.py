@@ -129,7 +129,7 @@ async def test_inside_tls_no_reply_to_clear_text_comes(tmp_path: Path) -> None:
 async def test_a_handshake_that_never_comes_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """S10: a client that is silent behind STARTTLS, or on the port for implicit TLS, is cut off."""
     monkeypatch.setattr("relay.submission.connection.HANDSHAKE", 0.05)
-    monkeypatch.setattr("relay.submission.listener.HANDSHAKE", 0.05)
+    monkeypatch.setattr("relay.submission.tls_port.HANDSHAKE", 0.05)
     async with open_front(tmp_path) as front:
         talk = await Talk.open(front.port("submission"))
         await talk.say("EHLO client.example")
