@@ -1,7 +1,7 @@
 """Whether the sender of a mail is one of the rep's acceptable addresses (RFC 6409 §6.1, §6.3).
 
-Pure. Checked are the reverse-path, every address of every From field, the Sender where From names several,
-and every Resent-From. A field that two readers could read in two ways is a fault: nobody can say whom it names.
+Pure. Checked are the reverse-path, every address of every From field, the Sender where From names several or
+nobody, and every Resent-From. A field that two readers could read in two ways is a fault: nobody can say whom it names.
 """
 
 from collections.abc import Collection, Iterable
@@ -49,11 +49,11 @@ def envelope_fault(reverse_path: Address | None, acceptable: Acceptable) -> Send
 def header_fault(header: Header, acceptable: Acceptable) -> SenderFault | None:
     """Say what is wrong with From, Sender and Resent-From.
 
-    A mail without any From passes: then the reverse-path alone names its sender.
+    A mail without any From passes: then the reverse-path alone names its sender, and a Sender may name nobody else.
     """
     authors = from_mailboxes(header)
     fault = _field_fault("From", authors, acceptable)
-    if fault is None and len(authors.addresses) > 1:
+    if fault is None and (len(authors.addresses) > 1 or not authors.fields):
         fault = _field_fault("Sender", from_mailboxes(header, "sender"), acceptable)
     if fault is None and "resent-from" in header.names:
         fault = _field_fault("Resent-From", from_mailboxes(header, "resent-from"), acceptable)

@@ -54,6 +54,7 @@ def test_envelope_sender() -> None:
 PASS = [
     [],
     ["Subject: no From at all"],
+    ["Subject: no From", "Sender: ana@ours.example"],
     ["From: ana@ours.example"],
     ["From: Info <INFO@ours.example>"],
     ["From: ana@ours.example, info@ours.example", "Sender: ana@ours.example"],
@@ -87,6 +88,7 @@ REFUSED = [
     (["From: \u0430na@ours.example"], "is not one of"),
     (["From: ana@ours.example", "Resent-From: x@evil.example"], "x@evil.example is not one of"),
     (["From: ana@ours.example", "Resent-From:"], "The Resent-From field of this mail has no address"),
+    (["Sender: x@evil.example", "Subject: no From"], "x@evil.example is not one of"),
     (["From:"], "The From field of this mail has no address"),
     (["From: <>"], "has no address"),
     ([b"From: \xff\xfe\xe5"], "cannot be read"),
