@@ -161,10 +161,12 @@ def _targets(
     recipients: Sequence[Recipient], rules: Rules, mine: RepRules | None, *, came_round: bool
 ) -> list[_Target]:
     """Plan one delivery for each forward-path; the same one given twice is one (the first counts)."""
+    own = mine.log_copy_form if mine else ""
     distinct: dict[str, Recipient] = {}
     for recipient in recipients:
-        distinct.setdefault(comparable(recipient.address), recipient)
-    own = mine.log_copy_form if mine else ""
+        form = comparable_any_case(recipient.address)
+        copy = form == own or form in rules.log_copies  # one target, however its case is written
+        distinct.setdefault(form if copy else comparable(recipient.address), recipient)
     return [_target(one, rules.log_copies, own, came_round=came_round) for one in distinct.values()]
 
 

@@ -248,6 +248,12 @@ class TestManualLogCopy:
         assert logged(decision).target == LOG_COPY
         assert decision.why == "0 recipients, log copy given by the sender"
 
+    def test_twice_in_other_letter_cases_it_is_one(self) -> None:
+        """The CRM gets the mail once, however often and however written the address is given."""
+        decision = accepted(OUT, LOG_COPY, LOG_COPY.title(), LOG_COPY.upper())
+        copies = [one.target for one in decision.deliveries if one.role is Role.LOG_COPY]
+        assert copies == [LOG_COPY]
+
     def test_in_api_mode_the_record_is_skipped(self) -> None:
         """In api mode the record is skipped, since the CRM gets the mail by the copy."""
         decision = accepted(OUT, LOG_COPY, who=rep(mode=Mode.API))
