@@ -1,7 +1,10 @@
 """Clients that want much and give nothing: what idle sessions and hostile input cost in memory, and other sessions in time."""
 
 import contextlib
+import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -142,27 +145,17 @@ STRAINS = (
 )
 
 
-class _Bystander(threading.Thread):
-    """A session that says NOOP all the time and notes the longest wait."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(daemon=True)
-        self._connection = _connect(port)
-        self._end = threading.Event()
-        self.waits: list[float] = []
-
-    def run(self) -> None:
-        """Ask a hundred times a second."""
-        while not self._end.wait(0.01):
-            start = time.monotonic()
-            _ask(self._connection, b"NOOP\r\n")
-            self.waits.append(time.monotonic() - start)
-
-    def stop(self) -> None:
-        """Stop asking."""
-        self._end.set()
-        self.join()
-        self._connection.close()
+@contextlib.contextmanager
+def _bystander(port: int) -> "Iterator[list[float]]":
+    """Have another process ask all the time; the list holds its waits (seconds) afterwards."""
+    waits: list[float] = []
+    command = [sys.executable, "-m", "bench.bystander", str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield waits
+        told, _ = process.communicate(timeout=_LIMIT)
+        waits += json.loads(told)
 
 
 def strain_section(peer: Roomy, tell: Callable[[str], None], rounds: int = 3) -> Section:
@@ -189,13 +182,11 @@ def strain_section(peer: Roomy, tell: Callable[[str], None], rounds: int = 3) ->
 def _under(peer: Peer, strain: Strain) -> tuple[float, float, float]:
     """Give the growth in MiB, and the median and longest wait in milliseconds."""
     before = peer.usage().pss_octets
-    watch, bystander = PssWatch(peer.root_pid), _Bystander(peer.port)
-    watch.start()
-    bystander.start()
-    strain.play(peer.port)
-    time.sleep(0.2)
-    bystander.stop()
-    waits = bystander.waits or [0.0]
+    watch = PssWatch(peer.root_pid)
+    with _bystander(peer.port) as waits:
+        watch.start()
+        strain.play(peer.port)
+        time.sleep(0.2)
     return max(watch.stop() - before, 0) / MIB, spread(waits).median * 1000, max(waits) * 1000
 
 
