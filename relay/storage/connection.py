@@ -106,10 +106,10 @@ class SqliteTransaction:
         self._gathered.setdefault(store, []).extend(items)
 
     def finish(self) -> None:
-        """Store what was gathered; before a commit, and before a savepoint is released."""
+        """Store what was gathered, in the order in which it first came; before a commit or a savepoint's release."""
         while self._gathered:
-            store, items = self._gathered.popitem()
-            store(self, items)
+            store = next(iter(self._gathered))
+            store(self, self._gathered.pop(store))
 
     def forget(self, actions: int) -> None:
         """Forget what was gathered, and what was to be done after the commit beyond so many actions."""
