@@ -12,6 +12,7 @@ import secrets
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import TextIO
 
 from relay.config.model import LogsSettings
@@ -61,6 +62,13 @@ class LineHandler(logging.Handler):
             self._queue.put(self._lines.record(record))
         except Exception:  # noqa: BLE001 - a wrong format must not stop what it reports on
             self.dropped += 1
+
+    def take(self, events: Sequence[LoggedEvent]) -> None:
+        """Put events in line, without a record for each."""
+        room = 0 if self._closed else self._capacity - self._queue.qsize()
+        for event in events[:room]:
+            self._queue.put(event)
+        self.dropped += max(len(events) - room, 0)
 
     def flush(self) -> None:
         """Wait until what was logged so far is written, two seconds at most."""

@@ -1,21 +1,22 @@
 """The mail log in the database: what happened, appended in the transaction that makes it true.
 
-Each event is also one line for the program's log, through the logger "relay.maillog", once it is durable; the record
-carries the event itself as `record.event`.
+Each event is also one line for the program's log, through the handlers of the logger "relay.maillog", once it is durable:
+as it is to those that take events, and to others as a record that carries the event as `record.event`.
 """
 
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic_core import PydanticSerializationError, to_json
 
 from relay.ids import Login, QueueId, number_of, queue_id_of
 from relay.maillog.events import Event
 from relay.storage.database import Row, Transaction, Value
+from relay.storage.portions import add_rows
 
 logger = logging.getLogger("relay.maillog")
 
@@ -25,10 +26,7 @@ _ID_SHIFT = 11
 _COLUMNS = 5
 
 APPEND = "INSERT INTO event (id, at, message, name, data) VALUES "
-"""Some events, each with a group of five marks behind it."""
-
-_AT_ONCE = (64, 32, 16, 8, 4, 2, 1)
-"""How many events one statement may add: a few kinds of statements, each prepared once."""
+"""Some events."""
 
 OF_MESSAGE = "SELECT id, at, message, name, data FROM event WHERE message = ? ORDER BY id"
 """All that happened to one message."""
@@ -46,6 +44,15 @@ OF_LOGIN = (
 
 PURGE = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < ? AND at < ? ORDER BY id LIMIT ?)"
 """The oldest events, so many at a time."""
+
+
+@runtime_checkable
+class EventHandler(Protocol):
+    """A logging handler that takes events as they are; a record each would cost more than the line."""
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Write a line for each; never waits."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +98,19 @@ class MailLog:
             last = max(last + 1, event.at << _ID_SHIFT)
             values += _values(last, event)
         tx.note_id("event", last)
-        for sql, part in _portions(values):
-            tx.execute(sql, part)
+        add_rows(tx, APPEND, _COLUMNS, values)
         tx.on_commit(partial(self.write, events))
 
     def write(self, events: Iterable[Event]) -> None:
         """Write the events' lines to the program's log, and only there."""
-        for event in events:
-            if logger.isEnabledFor(event.level):
-                # Logger.log would look for its caller in the stack first: half of what a line costs.
-                record = logging.LogRecord(logger.name, event.level, "", 0, event.name, None, None)
-                record.event = event
-                logger.handle(record)
+        told = [event for event in events if logger.isEnabledFor(event.level)]
+        for handler in _handlers():
+            if isinstance(handler, EventHandler):
+                handler.take(told)
+            else:
+                for event in told:
+                    if event.level >= handler.level:
+                        handler.handle(_record(event))
 
     def of_message(self, tx: Transaction, message: QueueId) -> list[LoggedEvent]:
         """Give all that happened to a message, in order."""
@@ -126,23 +134,23 @@ class MailLog:
         return tx.changes()
 
 
+def _handlers() -> Iterator[logging.Handler]:
+    """Give the handlers that the logger's records go to."""
+    one: logging.Logger | None = logger
+    while one is not None:
+        yield from one.handlers
+        one = one.parent if one.propagate else None
+
+
+def _record(event: Event) -> logging.LogRecord:
+    record = logging.LogRecord(logger.name, event.level, "", 0, event.name, None, None)
+    record.event = event
+    return record
+
+
 def _values(number: int, event: Event) -> tuple[Value, ...]:
     message = None if event.message is None else number_of(event.message)
     return number, event.at, message, event.name, _encode(event.data())
-
-
-def _portions(values: list[Value]) -> Iterator[tuple[str, list[Value]]]:
-    """Cut the values of events into portions, with the statement that adds each."""
-    at, end = 0, len(values)
-    for size in _AT_ONCE:
-        while end - at >= size * _COLUMNS:
-            yield _append(size), values[at : at + size * _COLUMNS]
-            at += size * _COLUMNS
-
-
-@lru_cache(maxsize=len(_AT_ONCE))
-def _append(count: int) -> str:
-    return APPEND + ", ".join(["(?, ?, ?, ?, ?)"] * count)
 
 
 def _encode(data: object) -> str:

@@ -1,6 +1,6 @@
 """The end of a message: its last delivery is final, it is closed, and its content goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,15 +10,18 @@ from relay.ids import Login
 from relay.outcome import NOBODY_RECEIVED_IT
 from relay.queue.model import FINAL, Closing, State
 from relay.queue.rows import integer
-from relay.storage.database import Row, Transaction
+from relay.storage.database import Row, Transaction, Value
+from relay.storage.portions import execute_in
 
-STATES = "SELECT role, state FROM delivery WHERE message = ?"
-"""How all deliveries of a message stand."""
+STATES = "SELECT message, role, state FROM delivery WHERE message IN ({marks})"
+"""How all deliveries of some messages stand."""
 
-CLOSE = "UPDATE message SET closed_at = ? WHERE id = ? AND closed_at IS NULL RETURNING login, accepted_at"
-"""The message is done, once."""
+CLOSE = """
+    UPDATE message SET closed_at = ? WHERE +closed_at IS NULL AND id IN ({marks}) RETURNING id, login, accepted_at
+"""
+"""These messages are done, once."""
 
-CLOSED = "SELECT login, accepted_at FROM message WHERE id = ? AND closed_at IS NOT NULL"
+CLOSED = "SELECT id, login, accepted_at FROM message WHERE id = ? AND closed_at IS NOT NULL"
 """A message that is done."""
 
 SKIP_COPIES = """
@@ -28,8 +31,8 @@ SKIP_COPIES = """
 """
 """The log copies of one message that are not attempted just now."""
 
-FORGET_CONTENT = "DELETE FROM content WHERE message = ? RETURNING spool_name"
-"""The content of one message goes; where it was in the spool its name is told."""
+FORGET_CONTENT = "DELETE FROM content WHERE message IN ({marks}) RETURNING spool_name"
+"""The content of some messages goes; where it was in the spool its name is told."""
 
 # Plain text, as it comes out of the database: this is asked at every settlement.
 _FINAL = frozenset(state.value for state in FINAL)
@@ -57,33 +60,29 @@ class Ending:
     keep_content: bool
     """Whether content outlives its message (retention.content); then `purge` removes it."""
 
-    def close_if_done(self, tx: Transaction, number: int) -> Closing | None:
-        """Close the message when none of its deliveries is open any more; None when one is, or it was closed."""
-        states = tx.execute(STATES, (number,))
-        for _, state in states:
-            if state not in _FINAL:
-                return None
-        closed = tx.execute(CLOSE, (self.clock.now(), number))
-        if not closed:
-            return None
+    def close_if_done(self, tx: Transaction, numbers: Sequence[int]) -> dict[int, Closing]:
+        """Close those messages of which no delivery is open any more, and that were not closed; give their closings."""
+        states = _states(tx, numbers)
+        done = [number for number in numbers if all(state in _FINAL for _, state in states[number])]
+        closed = execute_in(tx, CLOSE, (self.clock.now(),), done)
         if not self.keep_content:
-            self.forget_content(tx, number)
-        return _closing(closed[0], states)
+            self.forget_content(tx, [integer(row[0]) for row in closed])
+        return {integer(row[0]): _closing(row, states[integer(row[0])]) for row in closed}
 
     def skip_copies(self, tx: Transaction, number: int) -> list[str]:
         """Skip the log copies when every recipient has failed: of mail that nobody received there is nothing to log.
 
         Gives their addresses, which are secrets. Mail that has no recipient but its log copy is left alone.
         """
-        states = tx.execute(STATES, (number,))
+        states = _states(tx, [number])[number]
         recipients = {state for role, state in states if role == _RECIPIENT}
         if not recipients & _UNREACHED or recipients - _UNREACHED - {State.SKIPPED.value}:
             return []
         return [str(row[0]) for row in tx.execute(SKIP_COPIES, (NOBODY_RECEIVED_IT, number))]
 
-    def forget_content(self, tx: Transaction, number: int) -> None:
-        """Delete the content; a spool file goes when that is durable."""
-        for (name,) in tx.execute(FORGET_CONTENT, (number,)):
+    def forget_content(self, tx: Transaction, numbers: Sequence[int]) -> None:
+        """Delete the content of messages; a spool file goes when that is durable."""
+        for (name,) in execute_in(tx, FORGET_CONTENT, (), numbers):
             if name is not None and self.remove_spooled is not None:
                 tx.on_commit(partial(self.remove_spooled, str(name)))
 
@@ -91,10 +90,18 @@ class Ending:
 def closing_of(tx: Transaction, number: int) -> Closing | None:
     """Give how a message ended; None while it is open."""
     closed = tx.execute(CLOSED, (number,))
-    return _closing(closed[0], tx.execute(STATES, (number,))) if closed else None
+    return _closing(closed[0], _states(tx, [number])[number]) if closed else None
 
 
-def _closing(message: Row, states: list[Row]) -> Closing:
+def _states(tx: Transaction, numbers: Sequence[int]) -> dict[int, list[tuple[Value, Value]]]:
+    """Give role and state of every delivery of some messages."""
+    states: dict[int, list[tuple[Value, Value]]] = {number: [] for number in numbers}
+    for number, role, state in execute_in(tx, STATES, (), numbers):
+        states[integer(number)].append((role, state))
+    return states
+
+
+def _closing(message: Row, states: Sequence[tuple[Value, Value]]) -> Closing:
     sent = failed = 0
     others = []
     for role, state in states:
@@ -105,5 +112,5 @@ def _closing(message: Row, states: list[Row]) -> Closing:
         elif state in _FAILED:
             failed += 1
     logged = next((word for state, word in _LOGGED if state in others), "none") if others else "none"
-    login = None if message[0] is None else Login(str(message[0]))
-    return Closing(login, integer(message[1]), sent, failed, logged)
+    _, login, accepted_at = message
+    return Closing(None if login is None else Login(str(login)), integer(accepted_at), sent, failed, logged)

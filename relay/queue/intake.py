@@ -6,7 +6,7 @@ session, can neither undo a commit nor leave a message active with nobody at wor
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relay.delivery_kind import Role, Transport
 from relay.directory.model import mask_address
@@ -15,6 +15,7 @@ from relay.ids import queue_id_of
 from relay.maillog.events import DeliverySkipped, Event
 from relay.maillog.store import MailLog
 from relay.policy.decision import PlannedDelivery
+from relay.queue.accepting import Arrival
 from relay.queue.attempts import Attempts
 from relay.queue.budget import Budget
 from relay.queue.model import (
@@ -29,6 +30,7 @@ from relay.queue.model import (
 from relay.queue.rules import Room
 from relay.queue.settlement import closed
 from relay.queue.store import QueueStore
+from relay.queue.together import Together
 from relay.storage.database import Database, Transaction
 
 
@@ -47,6 +49,11 @@ class Intake:
     """Told when a message is due that did not start at once."""
     closing: bool = False
     """Once set, nothing starts at once any more: it is kept for the next service."""
+    _together: Together[tuple[Arrival, Sequence[Event]], list[Delivery]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Messages that are to be stored at the same time are stored as one unit of work."""
+        self._together = Together(lambda: self.database, self._unit)
 
     async def accept(
         self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event]
@@ -55,6 +62,19 @@ class Intake:
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.attempts.own(self._take(message, plan, events, stored))
         await stored
+
+    def _unit(
+        self, tx: Transaction, items: Sequence[tuple[Arrival, Sequence[Event]]]
+    ) -> list[list[Delivery]]:
+        """Store messages that came at the same time, with the events that tell of them."""
+        kept = self.store.accept_all(tx, [arrival for arrival, _ in items])
+        for (arrival, events), deliveries in zip(items, kept, strict=True):
+            message = arrival.message
+            ends = _skips(message, arrival.plan)
+            if not deliveries and (closing := self.store.closing(tx, queue_id_of(message.number))):
+                ends.append(closed(queue_id_of(message.number), closing, message.accepted_at))
+            self.mail_log.append(tx, [*events, *ends] if ends else events)
+        return kept
 
     async def _take(
         self,
@@ -88,17 +108,8 @@ class Intake:
         stored: "asyncio.Future[None]",
     ) -> tuple[Delivery, ...]:
         """Store the message and tell the caller; give the deliveries that are ours to attempt."""
-
-        def unit(tx: Transaction) -> list[Delivery]:
-            deliveries = self.store.accept(tx, message, plan, lease=lease)
-            ends = _skips(message, plan)
-            if not deliveries and (closing := self.store.closing(tx, queue_id_of(message.number))):
-                ends.append(closed(queue_id_of(message.number), closing, message.accepted_at))
-            self.mail_log.append(tx, [*events, *ends] if ends else events)
-            return deliveries
-
         try:
-            deliveries = await self.database.write(unit)
+            deliveries = await self._together.write((Arrival(message, plan, lease), events))
         except asyncio.CancelledError:
             _answer(stored, StorageUnavailable("the relay stops"))
             raise

@@ -67,7 +67,7 @@ class Operations(Listing):
         """
         changed = self._move(tx, selection, _BY_HAND[State.CANCELLED], State.CANCELLED, None, reason, limit)
         for message in dict.fromkeys(delivery.message for delivery in changed):
-            self._ending.close_if_done(tx, number_of(message))
+            self._ending.close_if_done(tx, [number_of(message)])
         return changed
 
     def hold_everything(self, tx: Transaction, reason: str) -> int:

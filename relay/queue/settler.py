@@ -13,18 +13,19 @@ from dataclasses import dataclass, field
 from relay.clock import Clock
 from relay.envelope import reverse_path_text
 from relay.errors import RelayError, StorageError
-from relay.ids import DeliveryId
+from relay.ids import DeliveryId, QueueId
 from relay.maillog.events import Event
 from relay.maillog.store import MailLog
 from relay.outcome import Outcome
 from relay.queue.content import read_original
 from relay.queue.meter import QueueMeter, measure
-from relay.queue.model import ContentReader, Delivery, QueuedMessage
+from relay.queue.model import Change, Closing, ContentReader, Delivery, QueuedMessage
 from relay.queue.notices import Notice, ReportQuota, notice_of, report_of, untold
 from relay.queue.report import Original
 from relay.queue.rules import RunnerRules
 from relay.queue.settlement import Settlement, closed, copies_skipped, settlement_of
 from relay.queue.store import QueueStore
+from relay.queue.together import Together
 from relay.storage.database import Database, Transaction
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 30.0
 _NOTHING = Original(b"", None)
+_PATIENCE = 0.005
+"""Seconds that a settlement waits for others: no client waits for it, and they share a commit."""
 
 
 class _StaleClaim(StorageError):
@@ -41,6 +44,17 @@ class _StaleClaim(StorageError):
         super().__init__("deliveries were claimed anew while they were attempted")
         self.ours = ours
         """Those that still are ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What an attempt at one message came to, and what it causes."""
+
+    message: QueueId
+    changes: Sequence[Change]
+    events: Sequence[Event]
+    notices: Sequence[Notice]
+    now: int
 
 
 @dataclass(slots=True)
@@ -59,6 +73,11 @@ class Settler:
     quota: ReportQuota = field(default_factory=ReportQuota)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Once set, a settlement that cannot be stored is let go of."""
+    _together: Together[_Ended, Sequence[Event]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Settlements wait for others, and for the next commit: nobody but the crash table sees the difference."""
+        self._together = Together(lambda: self.database, self._unit, _PATIENCE)
 
     async def settle(
         self,
@@ -89,6 +108,28 @@ class Settler:
                 self.report_queued()
             return
 
+    def _unit(self, tx: Transaction, items: Sequence[_Ended]) -> list[Sequence[Event]]:
+        """Settle attempts that ended at the same time; give the events of each."""
+        settled = self.store.settle_all(tx, [(one.message, one.changes) for one in items])
+        return [self._settled(tx, one, *found) for one, found in zip(items, settled, strict=True)]
+
+    def _settled(
+        self, tx: Transaction, ended: _Ended, settled: Sequence[DeliveryId], closing: Closing | None
+    ) -> Sequence[Event]:
+        """Queue the reports and keep the events of one that was settled; raises _StaleClaim when not all of it was."""
+        if len(settled) != len(ended.changes):
+            raise _StaleClaim(frozenset(settled))
+        for notice in ended.notices:
+            self.store.accept(tx, notice.message, notice.plan, lease=None)
+        whole = list(ended.events)
+        if closing is None:
+            skipped, closing = self.store.skip_copies(tx, ended.message)
+            whole += copies_skipped(ended.message, skipped, ended.now)
+        if closing is not None:
+            whole.append(closed(ended.message, closing, ended.now))
+        self.mail_log.append(tx, whole)
+        return whole
+
     async def _store(
         self,
         message: QueuedMessage,
@@ -98,26 +139,11 @@ class Settler:
         now: int,
     ) -> Sequence[Event]:
         """Store it, however long that takes; give the events stored, none when it is let go of."""
-
-        def unit(tx: Transaction) -> Sequence[Event]:
-            settled, closing = self.store.settle(tx, message.id, settlement.changes)
-            if len(settled) != len(settlement.changes):
-                raise _StaleClaim(frozenset(settled))
-            for notice in notices:
-                self.store.accept(tx, notice.message, notice.plan, lease=None)
-            whole = list(events)
-            if closing is None:
-                skipped, closing = self.store.skip_copies(tx, message.id)
-                whole += copies_skipped(message.id, skipped, now)
-            if closing is not None:
-                whole.append(closed(message.id, closing, now))
-            self.mail_log.append(tx, whole)
-            return whole
-
+        ended = _Ended(message.id, settlement.changes, events, notices, now)
         pause = _FIRST_PAUSE
         while True:
             try:
-                return await self.database.write(unit)
+                return await self._together.write(ended)
             except _StaleClaim:
                 raise
             except Exception as exc:  # noqa: BLE001 - whatever it is, the outcome must not be lost

@@ -6,18 +6,16 @@ and the events that tell of it are one. The states are moved only as relay.queue
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
-from itertools import chain
 
 from relay.clock import Clock, SystemClock
-from relay.delivery_kind import Role, Transport
+from relay.delivery_kind import Transport
 from relay.errors import IllegalState
-from relay.ids import DeliveryId, QueueId, number_of, queue_id_of
+from relay.ids import DeliveryId, QueueId, number_of
 from relay.policy.decision import PlannedDelivery
+from relay.queue.accepting import Arrival, add
 from relay.queue.ending import Ending, closing_of
 from relay.queue.model import (
     FINAL,
-    TRANSITIONS,
     Change,
     ClaimedMessage,
     Closing,
@@ -25,7 +23,6 @@ from relay.queue.model import (
     Lease,
     NewMessage,
     QueuedMessage,
-    State,
     StoredContent,
 )
 from relay.queue.operations import SLICE, Operations
@@ -33,30 +30,19 @@ from relay.queue.rows import (
     CONTENT,
     DELIVERY,
     QUEUED,
-    content_row,
     delivery,
     integer,
-    message_row,
     optional_integer,
     queued_message,
     recipient,
     stored_content,
-    text,
 )
 from relay.queue.selection import OPEN, FoundMessage, ListedDelivery, Selection
-from relay.storage.database import Transaction, Value
+from relay.queue.settling import apply
+from relay.storage.database import Transaction
 from relay.storage.spool import Spool
 
 __all__ = ["OPEN", "SLICE", "FoundMessage", "ListedDelivery", "QueueStore", "Selection"]
-
-ADD_MESSAGE = f"INSERT INTO message VALUES ({', '.join('?' * 20)})"  # noqa: S608 - only marks are put in
-"""A message, all its columns."""
-
-ADD_CONTENT = "INSERT INTO content (message, prefix, skips, spool_name, wire) VALUES (?, ?, ?, ?, ?)"
-"""Its content, or where it is in the spool."""
-
-ADD_DELIVERY = f"INSERT INTO delivery ({DELIVERY}, lease_owner, lease_until, lease_boot) VALUES "  # noqa: S608 - our columns
-"""Some targets of a message, each with a group of marks behind it."""
 
 DUE = """
     SELECT message FROM delivery
@@ -81,15 +67,6 @@ CLAIMED = f"""
 
 RECIPIENTS = "SELECT target, notify, orcpt FROM delivery WHERE message = ? AND role = 'recipient' ORDER BY id"
 """Whom the sender wrote to."""
-
-SETTLE = """
-    UPDATE delivery SET state = ?, next_attempt_at = ?, reason = ?, attempts = attempts + ?,
-        delay_warned = max(delay_warned, ?), lease_owner = NULL, lease_until = NULL, lease_boot = NULL
-    WHERE +message = ? AND fence = ? AND state = 'active' AND id IN ({marks}) RETURNING id
-"""
-"""What an attempt came to for the deliveries that share it, unless the claim it was made under has been overtaken.
-
-The + keeps the search on their own rows, where a message may have a thousand others."""
 
 NEXT_DUE = """
     SELECT min(next_attempt_at) FROM delivery WHERE transport = ? AND state IN ('queued', 'deferred')
@@ -136,9 +113,6 @@ OLD_MESSAGES = "SELECT id FROM message WHERE id < ? AND closed_at < ? ORDER BY i
 FORGET = ("DELETE FROM delivery WHERE message = ?", "DELETE FROM message WHERE id = ?")
 """All that is left of a message."""
 
-AT_ONCE = 16
-"""How many deliveries one statement adds or settles at most: as many kinds of statements, each prepared once."""
-
 _ID_SHIFT = 11  # relay.ids: a queue id is never below its instant's microseconds * 2048
 
 
@@ -167,21 +141,13 @@ class QueueStore(Operations):
         With a lease they are ACTIVE under it, fence 1; else QUEUED and due now. A record is WAITING. When all are
         final the message is closed at once, and its content is not kept.
         """
-        tx.execute(ADD_MESSAGE, message_row(message))
-        last = tx.last_id("delivery")
-        deliveries = [
-            _planned(message, DeliveryId(last + n), planned, lease) for n, planned in enumerate(plan, 1)
-        ]
-        held = (lease.owner, lease.until, lease.boot_id) if lease is not None else (None, None, None)
-        tx.note_id("delivery", last + len(deliveries))
-        for start in range(0, len(deliveries), AT_ONCE):
-            some = deliveries[start : start + AT_ONCE]
-            rows = [_delivery_row(message.number, each, held) for each in some]
-            tx.execute(_add_deliveries(len(rows)), tuple(chain.from_iterable(rows)))
-        tx.execute(ADD_CONTENT, content_row(message))
-        todo = [each for each in deliveries if each.state not in FINAL]
-        if not todo:
-            self._ending.close_if_done(tx, message.number)
+        return self.accept_all(tx, [Arrival(message, plan, lease)])[0]
+
+    def accept_all(self, tx: Transaction, arrivals: Sequence[Arrival]) -> list[list[Delivery]]:
+        """Keep several messages, as `accept` does each."""
+        todo = [[one for one in added if one.state not in FINAL] for added in add(tx, arrivals)]
+        done = [arrival.message.number for arrival, left in zip(arrivals, todo, strict=True) if not left]
+        self._ending.close_if_done(tx, done)
         return todo
 
     def claim(
@@ -207,11 +173,27 @@ class QueueStore(Operations):
         """Apply what attempts came to; give the deliveries changed, and the closing when nothing is open any more.
 
         A change whose claim was overtaken (another fence, or no longer active) is dropped. Closing deletes the content
-        unless it is kept longer. Raises IllegalState for a state that cannot follow ACTIVE.
+        unless it is kept longer. Raises IllegalState for a state that cannot follow ACTIVE, and for a delivery of
+        another message.
         """
-        number = number_of(message)
-        applied = [each for alike in _alike(changes) for each in _settle(tx, number, alike)]
-        return applied, self._ending.close_if_done(tx, number) if applied else None
+        return self.settle_all(tx, [(message, changes)])[0]
+
+    def settle_all(
+        self, tx: Transaction, settlements: Sequence[tuple[QueueId, Sequence[Change]]]
+    ) -> list[tuple[list[DeliveryId], Closing | None]]:
+        """Apply what attempts at several messages came to, as `settle` does each."""
+        applied = apply(tx, [change for _, changes in settlements for change in changes])
+        settled = [
+            (number_of(message), [one.delivery for one in changes if one.delivery in applied])
+            for message, changes in settlements
+        ]
+        if any(applied[one] != number for number, some in settled for one in some):
+            raise IllegalState("a delivery of another message was to be settled")
+        closings = self._ending.close_if_done(tx, list(dict.fromkeys(n for n, some in settled if some)))
+        # The last settlement of a message is the one that closes it.
+        told = [(some, closings.pop(number, None)) for number, some in reversed(settled)]
+        told.reverse()
+        return told
 
     def skip_copies(self, tx: Transaction, message: QueueId) -> tuple[list[str], Closing | None]:
         """Skip the log copies of mail that nobody received, but for those attempted just now.
@@ -220,7 +202,7 @@ class QueueStore(Operations):
         """
         number = number_of(message)
         skipped = self._ending.skip_copies(tx, number)
-        return skipped, self._ending.close_if_done(tx, number) if skipped else None
+        return skipped, self._ending.close_if_done(tx, [number]).get(number) if skipped else None
 
     def closing(self, tx: Transaction, message: QueueId) -> Closing | None:
         """Give how a message ended; None while it is open."""
@@ -273,8 +255,7 @@ class QueueStore(Operations):
     def purge(self, tx: Transaction, before: int, limit: int = SLICE) -> int:
         """Delete the content of messages closed before an instant, at most `limit`; give how many."""
         rows = tx.execute(OLD_CONTENT, (before << _ID_SHIFT, before, limit))
-        for row in rows:
-            self._ending.forget_content(tx, integer(row[0]))
+        self._ending.forget_content(tx, [integer(row[0]) for row in rows])
         return len(rows)
 
     def purgeable(self, tx: Transaction, before: int) -> bool:
@@ -284,62 +265,10 @@ class QueueStore(Operations):
     def forget(self, tx: Transaction, before: int, limit: int = SLICE) -> int:
         """Delete whatever is left of messages closed before an instant, at most `limit`; give how many."""
         rows = tx.execute(OLD_MESSAGES, (before << _ID_SHIFT, before, limit))
-        for row in rows:
-            self._ending.forget_content(tx, integer(row[0]))
+        self._ending.forget_content(tx, [integer(row[0]) for row in rows])
         for sql in FORGET:
             tx.execute_many(sql, rows)
         return len(rows)
-
-
-def _planned(
-    message: NewMessage, number: DeliveryId, planned: PlannedDelivery, lease: Lease | None
-) -> Delivery:
-    state, due = _first_state(planned, message.accepted_at, lease)
-    return Delivery(
-        number,
-        queue_id_of(message.number),
-        planned.role,
-        planned.transport,
-        planned.target,
-        state,
-        0,
-        due,
-        message.accepted_at,
-        planned.notify,
-        planned.orcpt,
-        planned.skipped,
-        planned.rule,
-        1 if state is State.ACTIVE else 0,
-    )
-
-
-def _first_state(planned: PlannedDelivery, now: int, lease: Lease | None) -> tuple[State, int | None]:
-    if planned.skipped:
-        return State.SKIPPED, None
-    if planned.role is Role.RECORD:
-        return State.WAITING, None
-    return (State.QUEUED if lease is None else State.ACTIVE), now
-
-
-def _delivery_row(number: int, planned: Delivery, held: tuple[Value, ...]) -> tuple[Value, ...]:
-    return (
-        planned.id,
-        number,
-        planned.role,
-        planned.transport,
-        planned.target,
-        planned.state,
-        planned.attempts,
-        planned.next_attempt_at,
-        planned.created_at,
-        planned.notify,
-        planned.orcpt,
-        text(planned.reason),
-        text(planned.rule),
-        planned.fence,
-        planned.delay_warned,
-        *(held if planned.state is State.ACTIVE else (None, None, None)),
-    )
 
 
 def _claimed(tx: Transaction, number: int, deliveries: tuple[Delivery, ...]) -> ClaimedMessage:
@@ -347,46 +276,3 @@ def _claimed(tx: Transaction, number: int, deliveries: tuple[Delivery, ...]) -> 
     message = queued_message(number, row[:11], map(recipient, tx.execute(RECIPIENTS, (number,))))
     content = row[11:] if row[11] is not None else (b"", "", message.octets, None, None)
     return ClaimedMessage(message, deliveries, stored_content(content))
-
-
-def _alike(changes: Sequence[Change]) -> list[list[Change]]:
-    """Put together what differs in nothing but the delivery, at most AT_ONCE of it."""
-    groups: list[list[Change]] = []
-    open_groups: dict[tuple[object, ...], list[Change]] = {}
-    for change in changes:
-        key = (change.fence, change.state, change.next_attempt_at, change.reason)
-        more = (change.attempted, change.delay_warned)
-        group = open_groups.get((*key, *more))
-        if group is None or len(group) == AT_ONCE:
-            group = open_groups[*key, *more] = []
-            groups.append(group)
-        group.append(change)
-    return groups
-
-
-def _settle(tx: Transaction, number: int, alike: Sequence[Change]) -> list[DeliveryId]:
-    """Apply changes that are alike; give the deliveries that were changed."""
-    change = alike[0]
-    if change.state not in TRANSITIONS[State.ACTIVE]:
-        raise IllegalState(f"an attempt cannot end in {change.state}")
-    values = (
-        change.state,
-        change.next_attempt_at,
-        text(change.reason),
-        change.attempted,
-        change.delay_warned,
-        number,
-        change.fence,
-    )
-    rows = tx.execute(_settling(len(alike)), (*values, *[each.delivery for each in alike]))
-    return [DeliveryId(integer(row[0])) for row in rows]
-
-
-@lru_cache(maxsize=AT_ONCE)
-def _settling(count: int) -> str:
-    return SETTLE.format(marks=", ".join("?" * count))
-
-
-@lru_cache(maxsize=AT_ONCE)
-def _add_deliveries(count: int) -> str:
-    return ADD_DELIVERY + ", ".join(["(" + ", ".join("?" * 18) + ")"] * count)

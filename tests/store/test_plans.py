@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from relay.maillog import store as maillog
-from relay.queue import ending, listing, operations, store, survey
+from relay.queue import ending, listing, operations, settling, store, survey
 from relay.queue.model import State
 from relay.queue.selection import OPEN, Selection, where
 from relay.storage.connection import LAST_ID, connect
@@ -38,7 +38,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
         (store.PULL_IN, ["SEARCH delivery USING INDEX delivery_due (transport=? AND next_attempt_at>?)"]),
         (store.CLAIM, ["SEARCH delivery USING INDEX delivery_of_message (message=?)"]),
         (store.RECIPIENTS, ["SEARCH delivery USING INDEX delivery_of_message (message=?)"]),
-        (store.SETTLE.format(marks="?, ?"), ["SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)"]),
+        (settling.SETTLE.format(marks="?, ?"), ["SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)"]),
         (store.SPOOL_NAMES, ["SEARCH content USING COVERING INDEX content_spooled (spool_name>?)"]),
         (
             store.OLD_CONTENT,
@@ -48,9 +48,9 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
             ],
         ),
         (store.OLD_MESSAGES, ["SEARCH message USING INTEGER PRIMARY KEY (rowid<?)"]),
-        (ending.STATES, ["SEARCH delivery USING INDEX delivery_of_message (message=?)"]),
-        (ending.CLOSE, ["SEARCH message USING INTEGER PRIMARY KEY (rowid=?)"]),
-        (ending.FORGET_CONTENT, ["SEARCH content USING INTEGER PRIMARY KEY (rowid=?)"]),
+        (ending.STATES.format(marks="?, ?"), ["SEARCH delivery USING INDEX delivery_of_message (message=?)"]),
+        (ending.CLOSE.format(marks="?, ?"), ["SEARCH message USING INTEGER PRIMARY KEY (rowid=?)"]),
+        (ending.FORGET_CONTENT.format(marks="?, ?"), ["SEARCH content USING INTEGER PRIMARY KEY (rowid=?)"]),
         (
             operations.MOVE.format(states="'queued', 'deferred'"),
             ["SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)"],

@@ -277,10 +277,26 @@ async def test_a_state_that_cannot_follow_is_refused(database: Database, store: 
 
 
 async def test_a_delivery_of_another_message_is_not_settled(database: Database, store: QueueStore) -> None:
-    """A settlement reaches only the message it names."""
+    """A settlement reaches only the message it names: anything else is refused, and nothing of it is kept."""
     (one,) = await accept(database, store, under=US)
     (other,) = await accept(database, store, under=US)
-    assert await settle(database, store, one.message, ended(other)) == ([], None)
+    with pytest.raises(IllegalState):
+        await settle(database, store, one.message, ended(other))
+    assert await states(database, store, other.message) == [State.ACTIVE]
+
+
+async def test_attempts_at_several_messages_are_settled_together(
+    database: Database, store: QueueStore
+) -> None:
+    """Each settlement gets what it changed, and the last one of a message its closing."""
+    first, second = await accept(
+        database, store, to_recipient("a@x.example"), to_recipient("b@x.example"), under=US
+    )
+    (other,) = await accept(database, store, under=US)
+    settlements = [(one.message, [ended(one)]) for one in (first, other, second)]
+    settled = await database.write(lambda tx: store.settle_all(tx, settlements))
+    assert [ids for ids, _ in settled] == [[first.id], [other.id], [second.id]]
+    assert [closing and closing.sent for _, closing in settled] == [None, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""Work of one kind that waits for the database at the same time is written as one unit.
+
+A unit has a price of its own, and a statement for many rows costs less than one for each. Nobody notices otherwise: where
+the whole fails, each is written by itself, and only what is wrong with it is told to whoever waits.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from relay.storage.database import Database, Transaction
+
+I = TypeVar("I")  # noqa: E741 - an item
+R = TypeVar("R")
+
+MOST = 64
+"""Items in one unit."""
+_UNDER_WAY = 2
+"""Units that are written or wait to be: the next one grows meanwhile."""
+
+
+class Together(Generic[I, R]):
+    """Gathers items and writes them."""
+
+    def __init__(
+        self,
+        database: Callable[[], Database],
+        unit: Callable[[Transaction, Sequence[I]], Sequence[R]],
+        patience: float = 0.0,
+    ) -> None:
+        """`database` gives where to; `unit` writes items and gives a result for each. `patience`: seconds that one may wait for others."""
+        self._database = database
+        self._unit = unit
+        self._patience = patience
+        self._waiting: list[tuple[I, asyncio.Future[R]]] = []
+        self._due: asyncio.Handle | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def write(self, item: I) -> R:
+        """Have an item written; give its result once it is durable. Raises what Database.write does."""
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[R] = loop.create_future()
+        self._waiting.append((item, written))
+        if self._due is None and len(self._under_way) < _UNDER_WAY:
+            self._due = (
+                loop.call_later(self._patience, self._start)
+                if self._patience
+                else loop.call_soon(self._start)
+            )
+        return await written
+
+    def _start(self) -> None:
+        self._due = None
+        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        if not batch:
+            return
+        task = asyncio.get_running_loop().create_task(self._write(batch))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if self._waiting and self._due is None:
+            self._start()
+
+    async def _write(self, batch: Sequence[tuple[I, "asyncio.Future[R]"]]) -> None:
+        items = [item for item, _ in batch]
+        try:
+            results = await self._database().write(lambda tx: self._unit(tx, items))
+        except asyncio.CancelledError:
+            for _, written in batch:
+                written.cancel()
+            raise
+        except Exception as exc:  # noqa: BLE001 - it is handed to whoever waits, or comes up again
+            if len(batch) == 1:
+                _fail(batch[0][1], exc)
+            else:
+                await asyncio.gather(*(self._write([one]) for one in batch))
+            return
+        for (_, written), result in zip(batch, results, strict=True):
+            if not written.done():
+                written.set_result(result)
+
+
+def _fail(written: "asyncio.Future[R]", error: Exception) -> None:
+    if not written.done():
+        written.set_exception(error)
