@@ -93,6 +93,19 @@ async def _conclude(session: Session, content: Content, envelope: Envelope, star
         return ready
     if ready.rep is not None:
         door.rates.take(ready.rep.login, door.clock.now())
+    try:
+        await _store(door, content, ready)
+    except StorageError:
+        if ready.rep is not None:
+            door.rates.give_back(ready.rep.login)
+        raise
+    session.message_taken()
+    door.meter.accepted(door.name, ready.message.octets, door.clock.monotonic() - started)
+    return status.QUEUED.fill(id=ready.event.message)
+
+
+async def _store(door: Door, content: Content, ready: Ready) -> None:
+    """Have the queue keep the message; it is durable then. Raises StorageError."""
     if content.spool_name is not None:
         await content.sync()
     try:
@@ -104,9 +117,6 @@ async def _conclude(session: Session, content: Content, envelope: Envelope, star
         raise
     # With the name the queue owns the file: only it, or the sweep, may take it away.
     content.hand_over()
-    session.message_taken()
-    door.meter.accepted(door.name, ready.message.octets, door.clock.monotonic() - started)
-    return status.QUEUED.fill(id=ready.event.message)
 
 
 def judge(session: Session, content: Content, envelope: Envelope, header: Header) -> Ready | Reply:

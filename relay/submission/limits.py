@@ -161,6 +161,12 @@ class MessageRates:
         if self.rate.count:
             self._taken.setdefault(login, deque(maxlen=self.rate.count)).append(now)
 
+    def give_back(self, login: str) -> None:
+        """Take back the count of a message that could not be kept."""
+        taken = self._taken.get(login)
+        if taken:
+            taken.pop()
+
 
 class Pace:
     """Tells whether content comes fast enough: a minimum rate, after some credit."""

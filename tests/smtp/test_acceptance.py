@@ -252,6 +252,19 @@ async def test_the_hourly_limit_says_when(tmp_path: Path) -> None:
         await talk.close()
 
 
+async def test_what_could_not_be_stored_does_not_count(tmp_path: Path) -> None:
+    """A client that tries again while the store is in trouble has not used up its rep's messages afterwards."""
+    async with open_front(tmp_path, limits={"messages_per_user": "1/h"}) as front:
+        talk = await begun(front, "submissions")
+        front.mail.failure = StorageUnavailable("away")
+        assert (await send(talk)).startswith("451 4.3.0")
+        front.mail.failure = None
+        await talk.say("MAIL FROM:<ana@example.com>", "RCPT TO:<c@example.org>")
+        assert (await send(talk)).startswith("250")
+        assert (await talk.say("MAIL FROM:<ana@example.com>")).startswith("450 4.2.1")
+        await talk.close()
+
+
 async def test_the_hourly_limit_holds_for_a_gateways_rep(tmp_path: Path) -> None:
     """At a gateway the rep is known after the data: then it is 450."""
     async with open_front(tmp_path, limits={"messages_per_user": "1/h"}) as front:
