@@ -17,10 +17,12 @@ QUEUE_ID_LENGTH = 13
 _SEQUENCE_BITS = 11
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PYTHON_DIGITS = "0123456789abcdefghijklmnopqrstuv"
-# Crockford: i and l read as 1, o as 0, in either case.
+# Crockford: i and l read as 1, o as 0, in either case; u is none of the letters.
 _TO_PYTHON = str.maketrans(
-    _ALPHABET + _ALPHABET[10:].lower() + "IiLlOo", _PYTHON_DIGITS + _PYTHON_DIGITS[10:] + "111100"
+    _ALPHABET + _ALPHABET[10:].lower() + "IiLlOou", _PYTHON_DIGITS + _PYTHON_DIGITS[10:] + "111100U"
 )
+LARGEST = 2**63 - 1
+"""The last number of a message that there can be."""
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 
@@ -40,7 +42,10 @@ def number_of(queue_id: str) -> int:
     text = queue_id.strip().translate(_TO_PYTHON)
     if len(text) != QUEUE_ID_LENGTH or not set(text) <= set(_PYTHON_DIGITS):
         raise RelayError(f"{queue_id!r} is not a queue id: {QUEUE_ID_LENGTH} letters and digits are expected")
-    return int(text, 32)
+    number = int(text, 32)
+    if number > LARGEST:
+        raise RelayError(f"{queue_id!r} is not a queue id: it begins with 7 at most")
+    return number
 
 
 def next_number(previous: int, microseconds: int) -> int:

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from relay.clock import rfc3339
+from relay.ids import LARGEST, instant_of
 from relay.log_lines import escape
 from relay.maillog.store import LoggedEvent
 from relay.queue.selection import ListedDelivery
@@ -21,6 +22,7 @@ from relay.queue.selection import ListedDelivery
 Json = Mapping[str, object]
 
 _SPAN = re.compile(r"(\d{1,6})(s|m|h|d)")
+_LAST_INSTANT = instant_of(LARGEST)
 _LEAST_FOLDED = 30
 _WIDEST = 4000
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -95,8 +97,12 @@ def ago(microseconds: int, now: int) -> str:
 def read_since(text: str, now: int) -> int:
     """Read `2h`, `7d`, `2026-11-22` or `2026-11-22T09:14:00Z` as an instant in the past.
 
-    Raises typer.BadParameter.
+    What lies before 1970 or beyond the time that ids can name is the nearest instant they can. Raises typer.BadParameter.
     """
+    return min(max(_read_since(text, now), 0), _LAST_INSTANT)
+
+
+def _read_since(text: str, now: int) -> int:
     if match := _SPAN.fullmatch(text):
         return now - int(match[1]) * _SECONDS[match[2]] * 1_000_000
     try:

@@ -171,8 +171,8 @@ def _by_queue_id(tx: Transaction, query: str) -> list[int]:
         number = number_of(query.rjust(QUEUE_ID_LENGTH, "0"))
     except RelayError:
         return []
-    if len(query) == QUEUE_ID_LENGTH:
-        return [number]
+    if len(query) == QUEUE_ID_LENGTH:  # or it is a word of as many letters
+        return [number] if tx.execute(FOUND, (number,)) else []
     found = tx.execute(BY_SUFFIX, (_RECENT, 32 ** len(query), number))
     return [integer(found[0][0])] if len(found) == 1 else []
 

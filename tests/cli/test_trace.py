@@ -43,6 +43,22 @@ def test_a_terminal_that_knows_ascii_alone_is_told_all_the_same(desk: Desk) -> N
     assert r"\u2026" in ran.stdout
 
 
+@pytest.mark.parametrize("word", ["presentations", "300000000000a"])
+def test_a_word_of_as_many_letters_as_a_queue_id_is_looked_for(desk: Desk, word: str) -> None:
+    """It is a word of the subject when there is no message of that id; one that nobody wrote is not found."""
+    assert _trace(desk, word).err == f"relay: no message is known by {word!r}\n"
+    desk.ask(
+        lambda database: database.write(lambda tx: tx.execute("UPDATE message SET subject = ?", (word,)))
+    )
+    assert len(_trace(desk, word, "--json").items) == 2
+
+
+@pytest.mark.parametrize("when", ["0001-01-01", "9999-12-31T23:59:59-23:00", "999999d"])
+def test_a_time_centuries_away_is_a_time_like_any_other(desk: Desk, when: str) -> None:
+    """Nothing has happened since, or everything."""
+    assert relay("log", "--since", when, "-c", desk.config).code == 0
+
+
 @pytest.mark.parametrize(
     "query", ["{offer}", "kim@customer.example", "<1@example.com>", "1@example.com", "the offer", "ana"]
 )
