@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from relay.errors import CommandError
-from relay.storage.connection import check_owner
+from relay.storage.connection import check_owner, sync_folder
 
 _OCTETS = 32
 
@@ -26,9 +26,10 @@ def lasting_key(path: Path) -> bytes:
 
 
 def _made(path: Path) -> bytes:
-    """Make the file whole or not at all: it is written beside and moved."""
+    """Make the file whole or not at all: it is written beside and moved. Only the holder of the state lock comes here."""
     key = secrets.token_bytes(_OCTETS)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)  # what a killed process has left must not keep us from starting
     descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, key)
@@ -36,4 +37,5 @@ def _made(path: Path) -> bytes:
     finally:
         os.close(descriptor)
     beside.replace(path)
+    sync_folder(path.parent)
     return key
