@@ -12,12 +12,11 @@ import apsw
 
 def describe(folder: Path, arguments: str) -> str:
     """Give a few lines on the machine, what was measured and how busy it was with other work."""
-    loads = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     lines = {
         "Command": f"`make bench{f' ARGS={arguments!r}' if arguments else ''}`",
         "Time": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),  # noqa: TID251 - a report has a date
         "Machine": f"{len(os.sched_getaffinity(0))} cores ({_cpu()}), {_memory()} GiB of memory",
-        "Load average before the run": loads,
+        "Load average before the run": load_average(),
         "Kernel": f"{platform.system()} {platform.release()}",
         "Disk": f"{_filesystem(folder)}, in {folder.parent}",
         "Versions": f"Python {platform.python_version()}, {_uvloop()}, SQLite {apsw.sqlite_lib_version()}, "
@@ -25,6 +24,11 @@ def describe(folder: Path, arguments: str) -> str:
         "Commit": _run("git", "rev-parse", "--short", "HEAD"),
     }
     return "".join(f"- {name}: {value}\n" for name, value in lines.items())
+
+
+def load_average() -> str:
+    """Give how many programs wanted the processors in the last 1, 5 and 15 minutes."""
+    return ", ".join(f"{load:.1f}" for load in os.getloadavg())
 
 
 def _run(*command: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import depth, latencies, rates, strain
-from bench.machine import describe
+from bench.machine import describe, load_average
 from bench.page import with_measured
 from bench.peers import Certificate, Relay
 from bench.plot import draw
@@ -211,10 +211,13 @@ def main() -> int:
         machine = describe(run.folder, " ".join(sys.argv[1:]))
         tell(machine)
         sections = measure(run, names)
+        machine += f"- Load average at its end: {load_average()}\n"
+    tell(machine)
     if not given.quick and not given.no_page and names == list(PARTS):
         _write(sections, machine)
     checks = [check for one in sections for check in one.checks]
-    tell(plain(FIGURE_COLUMNS, figure_rows(checks)))
+    if checks:
+        tell(plain(FIGURE_COLUMNS, figure_rows(checks)))
     return 1 if any(one.missed for one in sections) else 0
 
 
