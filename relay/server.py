@@ -47,7 +47,8 @@ from relay.submission.listener import Submission, SubmissionParts
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY = 1.0
-_DISK_EVERY = 5.0
+_DISK_EVERY = 0.25
+"""Seconds that a look at the disk holds: a burst of large mail must not use up what is kept free."""
 _COUNT_SHARE = 20.0
 """The queue is counted for at most one part in so many of the time: a walk over a million deliveries takes a while."""
 _GARBAGE = 10_000
@@ -223,6 +224,7 @@ class Service:
 
     def has_room(self) -> bool:
         """Tell whether there is disk enough for another message."""
+        self._check_disk()
         return self.free_octets >= self.built.configuration.settings.limits.minimum_free_disk
 
     async def _watch(self) -> None:
@@ -249,8 +251,9 @@ class Service:
             try:
                 self.free_octets = shutil.disk_usage(self.state_dir).free
             except OSError as exc:  # a disk that is gone has no room; it is looked at again
+                if self.free_octets:
+                    logger.error("%s cannot be looked at: %s", self.state_dir, exc.strerror)  # noqa: TRY400 - it says all
                 self.free_octets = 0
-                logger.error("%s cannot be looked at: %s", self.state_dir, exc.strerror)  # noqa: TRY400 - it says all
             self.meter.disk_free(self.free_octets)
 
     async def _take_new_reps(self) -> None:
