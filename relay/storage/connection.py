@@ -28,7 +28,7 @@ _SETTINGS = (
     "synchronous=FULL",  # NORMAL would lose the last commits with the power: 250 means durable
     "wal_autocheckpoint=4096",  # 16 MiB: content that came and went meanwhile never reaches the main file
     "journal_size_limit=67108864",  # after a burst the WAL file shrinks again
-    "cache_size=-8192",  # 8 MiB: mail passes at the end of every table and index, which is less than that
+    "cache_size=-3072",  # 3 MiB: mail passes at the end of every table and index, which is less than that
     "mmap_size=0",  # an I/O error in mapped memory is a signal, not an error code
     "temp_store=MEMORY",  # savepoints keep their undo in memory, not in a file in /tmp
     "foreign_keys=ON",  # of the directory; message, delivery and event have none: it would cost each message
@@ -38,7 +38,7 @@ _SETTINGS = (
 LAST_ID = "SELECT max(id) FROM {table}"
 """Where the ids of a table have got to."""
 
-_READER_SETTINGS = ("query_only=ON", "cache_size=-2048")
+_READER_SETTINGS = ("query_only=ON", "cache_size=-1024")
 
 
 def connect(path: Path, *, reader: bool = False) -> apsw.Connection:
