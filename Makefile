@@ -26,7 +26,7 @@ demo: $(STAMP) ## run the whole relay on loopback and show what it does (ARGS=--
 	@$(BIN)/relay demo $(ARGS)
 
 test: $(STAMP) ## run all tests (ARGS are given to pytest)
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports and unit tests; under a minute
 	$(BIN)/ruff format --check .
