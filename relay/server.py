@@ -30,6 +30,7 @@ from relay.process import (
     Wishes,
     ended,
     first_cause,
+    keep_heap_small,
     loop_factory,
     tell_systemd,
     tell_systemd_of_reload,
@@ -61,6 +62,7 @@ def run(configuration: Configuration) -> int:
 
     Raises CommandError or ConfigError when it cannot start; then nothing was changed.
     """
+    keep_heap_small()
     setup(configuration.settings.logs)
     try:
         with ExitStack() as stack:
