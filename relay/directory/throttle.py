@@ -68,6 +68,7 @@ class _Count:
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)
 def network_of(client: str) -> str:
     """Give the network that a client's address is counted under: IPv4 itself, IPv6's /64.
 

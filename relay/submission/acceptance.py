@@ -29,7 +29,8 @@ from relay.policy.decision import (
 )
 from relay.queue.model import NewMessage
 from relay.status import Reply
-from relay.submission.data import INLINE, Content, fault, storage_reply
+from relay.storage.spool import INLINE_LIMIT
+from relay.submission.data import Content, fault, storage_reply
 from relay.submission.door import Door
 from relay.submission.session import Session
 from relay.submission.trace import Arrival, prefix
@@ -87,7 +88,7 @@ async def _conclude(session: Session, content: Content, envelope: Envelope, star
         return wrong
     head = content.head
     # A quarter of a million fields take their time, which the other connections need not wait for.
-    header = read_header(head) if len(head) <= INLINE else await asyncio.to_thread(read_header, head)
+    header = read_header(head) if len(head) <= INLINE_LIMIT else await asyncio.to_thread(read_header, head)
     ready = judge(session, content, envelope, header)
     if isinstance(ready, Reply):
         return ready

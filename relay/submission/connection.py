@@ -16,11 +16,12 @@ from typing import cast
 from aiosmtpd.smtp import SMTP
 
 from relay import status
+from relay.directory.throttle import network_of
 from relay.policy.decision import masked_text
 from relay.status import Reply
 from relay.submission.door import Door
 from relay.submission.house import House
-from relay.submission.limits import Pace, network_of, plain_address
+from relay.submission.limits import Pace, plain_address
 from relay.submission.session import Session
 from relay.tls import certificate_names, describe
 

@@ -11,12 +11,11 @@ from typing import Protocol
 from relay import status
 from relay.errors import StorageError, StorageFull
 from relay.status import Reply
+from relay.storage.spool import INLINE_LIMIT
 from relay.submission.limits import Limits
 
 _END = b"\r\n.\r\n"
 _DOT = b"\r\n."
-INLINE = 65536
-"""Octets of wire form up to which content stays in memory; larger content goes to the spool as it arrives."""
 
 
 class SpoolFile(Protocol):
@@ -96,7 +95,7 @@ class Content:
             self.abandon()
             return
         self.stored += len(piece)
-        if self._file is None and self.stored <= INLINE:
+        if self._file is None and self.stored <= INLINE_LIMIT:
             self._pieces.append(piece)
         else:
             self._spill(piece)

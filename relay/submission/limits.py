@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address
 
 from relay.config.model import LimitSettings
 from relay.config.types import Rate, write_size
@@ -76,16 +76,6 @@ def plain_address(host: str) -> str:
         return host
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(mapped or address)
-
-
-@lru_cache(maxsize=4096)
-def network_of(client: str) -> str:
-    """Give the network that a client's limits are counted for: IPv4 /32, IPv6 /64."""
-    try:
-        address = ip_address(client)
-    except ValueError:
-        return client
-    return str(ip_network(f"{client}/64", strict=False)) if address.version == 6 else client
 
 
 class ConnectionGate:

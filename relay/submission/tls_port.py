@@ -11,10 +11,11 @@ import socket
 from collections.abc import Callable, Coroutine
 
 from relay.config.types import SocketAddress
+from relay.directory.throttle import network_of
 from relay.submission.connection import HANDSHAKE, LINGER
 from relay.submission.door import Door
 from relay.submission.house import House
-from relay.submission.limits import network_of, plain_address
+from relay.submission.limits import plain_address
 from relay.submission.protocol import SubmissionProtocol
 
 _logger = logging.getLogger(__name__)

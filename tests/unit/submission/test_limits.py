@@ -5,7 +5,8 @@ from ipaddress import ip_network
 import pytest
 
 from relay.config.types import Rate
-from relay.submission.limits import ConnectionGate, MessageRates, Pace, network_of, plain_address
+from relay.directory.throttle import network_of
+from relay.submission.limits import ConnectionGate, MessageRates, Pace, plain_address
 from relay.submission.trust import Trust
 from relay.submission.wording import clock_time, shown, wait_text
 
