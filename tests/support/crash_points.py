@@ -149,6 +149,7 @@ def _before_the_answer() -> None:
 
 @at("9")
 def _after_the_answer() -> None:
+    from relay.delivery.courier import SmtpCourier
     from relay.submission.protocol import SubmissionProtocol
 
     flush = SubmissionProtocol._flush
@@ -160,6 +161,7 @@ def _after_the_answer() -> None:
             die()
 
     SubmissionProtocol._flush = patched  # type: ignore[method-assign]
+    hold(SmtpCourier, "attempt", _batch)  # which begins at once, beside the answer: that is point 10
 
 
 # --- on the way to the hop
