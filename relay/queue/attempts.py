@@ -60,6 +60,10 @@ class Attempts:
         if not task.cancelled() and (exc := task.exception()) is not None:
             logger.error("work on the queue ended by a fault", exc_info=exc)
 
+    def settle_now(self) -> None:
+        """Let what waits to be settled wait no longer."""
+        self._settler.settle_now()
+
     async def attempt(self, claimed: ClaimedMessage) -> None:
         """Attempt deliveries that are counted in the budget already, settle them, and count them out again.
 

@@ -53,7 +53,7 @@ class Intake:
 
     def __post_init__(self) -> None:
         """Messages that are to be stored at the same time are stored as one unit of work."""
-        self._together = Together(lambda: self.database, self._unit)
+        self._together = Together(lambda: self.database, self._unit, company=self.attempts.settle_now)
 
     async def accept(
         self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event]

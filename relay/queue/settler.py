@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 30.0
 _NOTHING = Original(b"", None)
-_PATIENCE = 0.005
-"""Seconds that a settlement waits for others: no client waits for it, and they share a commit."""
+_PATIENCE = 0.02
+"""Seconds that a settlement waits for a commit to share: no client waits for it."""
 
 
 class _StaleClaim(StorageError):
@@ -78,6 +78,10 @@ class Settler:
     def __post_init__(self) -> None:
         """Settlements wait for others, and for the next commit: nobody but the crash table sees the difference."""
         self._together = Together(lambda: self.database, self._unit, _PATIENCE)
+
+    def settle_now(self) -> None:
+        """Let what waits to be settled wait no longer: there is a commit to share."""
+        self._together.hurry()
 
     async def settle(
         self,

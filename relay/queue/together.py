@@ -5,7 +5,9 @@ the whole fails, each is written by itself, and only what is wrong with it is to
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from relay.storage.database import Database, Transaction
@@ -16,7 +18,7 @@ R = TypeVar("R")
 MOST = 64
 """Items in one unit."""
 _UNDER_WAY = 2
-"""Units that are written or wait to be: the next one grows meanwhile."""
+"""Units that are written or wait to be: one that waits takes along what comes meanwhile."""
 
 
 class Together(Generic[I, R]):
@@ -27,12 +29,16 @@ class Together(Generic[I, R]):
         database: Callable[[], Database],
         unit: Callable[[Transaction, Sequence[I]], Sequence[R]],
         patience: float = 0.0,
+        company: Callable[[], None] = lambda: None,
     ) -> None:
-        """`database` gives where to; `unit` writes items and gives a result for each. `patience`: seconds that one may wait for others."""
+        """`database` gives where to; `unit` writes items and gives a result for each. `patience`: seconds that one may wait for others.
+        `company` is called before a unit is written: what else may share its commit can be brought along.
+        """
         self._database = database
         self._unit = unit
         self._patience = patience
-        self._waiting: list[tuple[I, asyncio.Future[R]]] = []
+        self._company = company
+        self._waiting: deque[tuple[I, asyncio.Future[R]]] = deque()
         self._due: asyncio.Handle | None = None
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -49,12 +55,18 @@ class Together(Generic[I, R]):
             )
         return await written
 
+    def hurry(self) -> None:
+        """Wait for no others any more."""
+        if self._due is not None:
+            self._due.cancel()
+            self._start()
+
     def _start(self) -> None:
         self._due = None
-        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        if not batch:
+        if not self._waiting:
             return
-        task = asyncio.get_running_loop().create_task(self._write(batch))
+        self._company()
+        task = asyncio.get_running_loop().create_task(self._write([]))
         self._under_way.add(task)
         task.add_done_callback(self._ended)
 
@@ -63,15 +75,29 @@ class Together(Generic[I, R]):
         if self._waiting and self._due is None:
             self._start()
 
-    async def _write(self, batch: Sequence[tuple[I, "asyncio.Future[R]"]]) -> None:
-        items = [item for item, _ in batch]
+    def _fill(self, batch: list[tuple[I, "asyncio.Future[R]"]]) -> None:
+        """Take what waits, unless that was done before. On the database's thread: the later, the more there is."""
+        if not batch:
+            with suppress(IndexError):
+                while len(batch) < MOST:
+                    batch.append(self._waiting.popleft())
+
+    async def _write(self, batch: list[tuple[I, "asyncio.Future[R]"]]) -> None:
+        """Write a batch, or what waits when its turn comes."""
+
+        def unit(tx: Transaction) -> Sequence[R]:
+            self._fill(batch)
+            return self._unit(tx, [item for item, _ in batch]) if batch else ()
+
         try:
-            results = await self._database().write(lambda tx: self._unit(tx, items))
+            results = await self._database().write(unit)
         except asyncio.CancelledError:
+            self._fill(batch)
             for _, written in batch:
                 written.cancel()
             raise
         except Exception as exc:  # noqa: BLE001 - it is handed to whoever waits, or comes up again
+            self._fill(batch)
             if len(batch) == 1:
                 _fail(batch[0][1], exc)
             else:
