@@ -14,6 +14,8 @@ from relay.errors import CommandError, ConfigError
 
 _LOOK_EVERY = 0.2
 _ARENA_MAX = -8  # malloc.h
+_LAST_WAIT = 10.0
+"""Seconds that a part gets to end once it was told to, before it is broken off."""
 GRACE = 30.0
 """Seconds that transactions and attempts under way get to end when the service stops."""
 
@@ -65,8 +67,11 @@ def keep_heap_small() -> None:
 
 
 async def ended(task: "asyncio.Task[None]") -> None:
-    """Wait until the task has ended, however it does."""
-    await asyncio.wait([task])
+    """Wait until the task has ended, however it does; one that does not end is cancelled."""
+    _, late = await asyncio.wait([task], timeout=_LAST_WAIT)
+    if late:
+        task.cancel()
+        await asyncio.wait([task], timeout=_LAST_WAIT)
 
 
 async def within(hurry: asyncio.Event, stop: Callable[[float], Coroutine[object, object, None]]) -> None:

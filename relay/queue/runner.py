@@ -8,7 +8,8 @@ queued again at the start.
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 
 from relay.clock import Clock
 from relay.delivery_kind import Transport
@@ -34,12 +35,16 @@ from relay.storage.spool import Spool
 
 __all__ = ["Courier", "Runner"]
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
 
 _LEASE_SPARE = 3600.0
 """Seconds that a lease outlasts the longest attempt: its settlement may have to wait for the store."""
 _CLEAR_EVERY = 3600.0
 _SHORTEST_SLEEP = 0.005
+_STORE_LIMIT = 10.0
+"""Seconds that the store gets to answer when the relay stops."""
 
 
 class Runner:
@@ -125,12 +130,14 @@ class Runner:
         self._stopping = self._intake.closing = True
         self._wake.set()
         if self._running is not None:
-            await self._running.wait()
+            await _at_most(self._running.wait())
         if self._clearing is not None:
             self._clearing.cancel()
         await self._attempts.stop(grace)
         try:
-            given_back = await self._database.write(lambda tx: self._store.give_back(tx, self._owner))
+            given_back = await _at_most(
+                self._database.write(lambda tx: self._store.give_back(tx, self._owner))
+            )
         except StorageError as exc:
             logger.warning("leases were not given back; the next start does it: %s", exc)
         else:
@@ -188,3 +195,13 @@ class Runner:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+async def _at_most(waited_for: Awaitable[T]) -> T | None:
+    """Wait for the store, but not for ever: one that never answers must not keep the relay from stopping."""
+    try:
+        async with asyncio.timeout(_STORE_LIMIT):
+            return await waited_for
+    except TimeoutError:
+        logger.error("the store does not answer; the relay stops without it")  # noqa: TRY400 - there is no more to say
+        return None

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from time import perf_counter
@@ -33,6 +34,8 @@ WAITING_READS = 200
 READERS = 2
 WAIT_SECONDS = 30.0
 """How long a caller waits for a place in the queue of units."""
+_CLOSE_SECONDS = 10.0
+"""How long a thread that a dead disk holds is waited for at the end; it ends with the process."""
 
 
 @dataclass(slots=True, eq=False)
@@ -160,8 +163,8 @@ class _Writer:
             began = perf_counter()
             self._connection.execute("COMMIT")
             self.commits += 1
-            self._observe(perf_counter() - began)
-            actions += tx.actions
+            # Measured behind the commit, as an action: a fault in it must not tell callers that nothing was stored.
+            actions += [*tx.actions, partial(self._observe, perf_counter() - began)]
         except apsw.Error as exc:
             self._fail(jobs, translate(exc, self._connection))
         return []
@@ -307,10 +310,12 @@ class SqliteDatabase:
         """Finish what waits, then let go of the file. Calling it again does nothing."""
         self._reads.end(len(self._readers))
         for thread in self._readers:
-            await asyncio.to_thread(thread.join)
+            await asyncio.to_thread(thread.join, _CLOSE_SECONDS)
         # The writer ends last: the last connection brings the WAL file into the main one and removes it.
         self._writes.end(1)
-        await asyncio.to_thread(self._writer.thread.join)
+        await asyncio.to_thread(self._writer.thread.join, _CLOSE_SECONDS)
+        if self._writer.thread.is_alive():
+            logger.error("the database does not answer; what it was told last may not be stored")
 
 
 def _open(path: Path, create: bool) -> tuple[apsw.Connection, list[apsw.Connection]]:
