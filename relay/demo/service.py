@@ -1,6 +1,7 @@
 """A `relay serve` process on this machine: started, waited for, asked, stopped or killed."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -10,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PAUSE = 0.05
+_TRIES = 100
+_LOWEST_PORT, _HIGHEST_PORT = 10_000, 32_000
 _START_LIMIT = 60.0
 _STOP_LIMIT = 30.0
 
@@ -19,22 +22,31 @@ class ServiceFailed(Exception):
 
 
 def free_ports(count: int, base: int = 0) -> list[int]:
-    """Give so many free ports of loopback: base, base+1, … when all are free, else any."""
-    wanted = range(base, base + count) if base else [0] * count
-    sockets = []
-    try:
-        for port in wanted:
-            sockets.append(socket.socket())
-            sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sockets[-1].bind(("127.0.0.1", port))
-        return [each.getsockname()[1] for each in sockets]
-    except OSError:
-        if not base:
-            raise
-    finally:
-        for each in sockets:
-            each.close()
-    return free_ports(count)
+    """Give so many free ports of loopback: base, base+1, … when all are free, else any.
+
+    Any: below those that the system gives to outgoing connections, so that a service that is started again finds
+    its ports free. Raises OSError when none are found.
+    """
+    for _ in range(_TRIES):
+        wanted = [base + n for n in range(count)] if base else [_some_port() for _ in range(count)]
+        base = 0
+        if len(set(wanted)) == count and all(_is_free(port) for port in wanted):
+            return wanted
+    raise OSError("no free ports")
+
+
+def _some_port() -> int:
+    return _LOWEST_PORT + secrets.randbelow(_HIGHEST_PORT - _LOWEST_PORT)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class Service:
