@@ -140,6 +140,7 @@ def _scenario(folder: Path, tls: str) -> Coroutine[object, object, None]:
 @pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
 def test_uvloop(tmp_path: Path, tls: str) -> None:
     """On uvloop, the optional faster loop, delivery is the same: reuse, pipelining, large content, stale connections."""
-    uvloop = pytest.importorskip("uvloop")
+    import uvloop
+
     run: Callable[[Coroutine[object, object, None]], None] = uvloop.run
     run(_scenario(tmp_path, tls))
