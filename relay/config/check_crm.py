@@ -23,14 +23,13 @@ from relay.config.forms import (
 from relay.config.model import ExcludeSettings, Mode, UserSettings
 from relay.config.tree import Path
 
-_LATER_MODE = "is for a later version; this one offers bcc and off"
+_RECORDING = (Mode.API, Mode.OBSERVE)
 _RETENTION = re.compile(r"until_done|[1-9]\d{0,3}d")
 
 
 def check_crm(draft: Draft) -> Iterator[Finding]:
     """Check what holds for all, then each rep, then the reps against each other."""
     logging = draft.settings.logging
-    yield from _mode(logging.mode, ("logging", "mode"))
     yield from _exclusions(logging.exclude, ("logging", "exclude"))
     content = draft.settings.retention.content
     if not _RETENTION.fullmatch(content):
@@ -41,6 +40,7 @@ def check_crm(draft: Draft) -> Iterator[Finding]:
     seen = _Seen(draft)
     for number, user in zip(draft.numbered("users"), draft.settings.users, strict=True):
         path: Path = ("users", number)
+        yield from _recording(draft, user, path)
         yield from _user(user, path, logging.mode)
         if not (user.password or user.tokens or gateway):
             yield Finding(
@@ -49,9 +49,22 @@ def check_crm(draft: Draft) -> Iterator[Finding]:
         yield from seen.user(user, path)
 
 
-def _mode(mode: Mode | None, path: Path) -> Iterator[Finding]:
-    if mode in (Mode.API, Mode.OBSERVE):
-        yield Finding(path, f"{mode} {_LATER_MODE}")
+def _recording(draft: Draft, user: UserSettings, path: Path) -> Iterator[Finding]:
+    """Check what the modes that look into Salesforce need: the organisation, and who the rep is there."""
+    mode, salesforce = user.mode or draft.settings.logging.mode, draft.settings.salesforce
+    if mode not in _RECORDING:
+        return
+    given = ((*path, "mode"), ("logging", "mode"))
+    if salesforce is None:
+        yield Finding(
+            ("salesforce",), f"is required in mode {mode}: the organisation and how to sign in", given=given
+        )
+    elif mode is Mode.API and user.salesforce_user_id is None:
+        yield Finding(
+            (*path, "salesforce_user_id"),
+            "is required in mode api: the rep's user id in Salesforce, 005…",
+            given=given,
+        )
 
 
 def _exclusions(exclude: ExcludeSettings, path: Path) -> Iterator[Finding]:
@@ -78,7 +91,6 @@ def _domain_glob_problem(text: str) -> str | None:
 
 
 def _user(user: UserSettings, path: Path, mode: Mode) -> Iterator[Finding]:
-    yield from _mode(user.mode, (*path, "mode"))
     if problem := login_problem(user.login):
         yield Finding((*path, "login"), problem)
     for number, address in enumerate(user.addresses):

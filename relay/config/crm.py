@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from relay.config.coming import CaptureSettings, ControlSettings, MatchSettings, UserReminderSettings
-from relay.config.types import Duration, Flag, Later, Settings, read_duration
+from relay.config.page import UserReminderSettings
+from relay.config.recording import CaptureSettings, ControlSettings, MatchSettings
+from relay.config.types import Duration, Flag, Settings, read_duration
 
 
 class Mode(StrEnum):
@@ -45,7 +46,7 @@ class BccSettings(Settings):
 
     transaction: Literal["auto", "shared", "separate"] = "auto"
     """auto: shared with the recipients on smarthosts, separate on MX."""
-    fallback_after_api_failure: Annotated[Flag, Later()] = False
+    fallback_after_api_failure: Flag = False
     """Whether a log copy is sent when the API has failed for good."""
 
 
@@ -62,21 +63,21 @@ class LoggingSettings(Settings):
     """Which mail is forwarded but not logged."""
     bcc: BccSettings = BccSettings()
     """The log copy."""
-    delay: Annotated[Duration, Later()] = read_duration("0s")
+    delay: Duration = read_duration("0s")
     """The time in which the making of a record can be undone."""
-    wait_for_rest: Annotated[Duration, Later()] = read_duration("10m")
+    wait_for_rest: Duration = read_duration("10m")
     """How long a record waits for the rest of the recipients once one has the mail."""
-    already_logged: Annotated[Literal["check", "trust"], Later()] = "trust"
+    already_logged: Literal["check", "trust"] = "trust"
     """check: look before the first create whether something else has logged the mail."""
-    record: Annotated[Literal["auto", "email_message", "task"], Later()] = "auto"
+    record: Literal["auto", "email_message", "task"] = "auto"
     """auto: an EmailMessage where Enhanced Email is on, a Task otherwise."""
-    subject: Annotated[str, Later()] = "{subject}"
+    subject: str = "{subject}"
     """The subject of the record."""
-    capture: Annotated[CaptureSettings, Later()] = CaptureSettings()
+    capture: CaptureSettings = CaptureSettings()
     """What of a message is recorded."""
-    match: Annotated[MatchSettings, Later()] = MatchSettings()
+    match: MatchSettings = MatchSettings()
     """How recipients are found in Salesforce."""
-    controls: Annotated[ControlSettings, Later()] = ControlSettings()
+    controls: ControlSettings = ControlSettings()
     """Addresses that tell the relay what to do with one message."""
 
 
@@ -116,7 +117,7 @@ class UserSettings(Settings):
     """The rep's time zone."""
     language: Literal["en", "sv", "es"] = "en"
     """The language of pages and reports."""
-    web_role: Annotated[Literal["rep", "admin", "auditor"], Later()] = "rep"
+    web_role: Literal["rep", "admin", "auditor"] = "rep"
     """What the rep may do on the page."""
-    reminders: Annotated[UserReminderSettings | None, Later()] = None
+    reminders: UserReminderSettings | None = None
     """The rep's reminders; as the settings of all say when not given."""

@@ -8,18 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from relay.config.coming import (
-    CaptureSettings,
-    ControlSettings,
-    MatchSettings,
-    PostgresqlSettings,
-    ReminderSettings,
-    SalesforceAuthSettings,
-    SalesforceSettings,
-    UserReminderSettings,
-    WebSettings,
-)
+from relay.config.coming import PostgresqlSettings
 from relay.config.crm import BccSettings, ExcludeSettings, LoggingSettings, Mode, TokenSettings, UserSettings
+from relay.config.page import OidcSettings, ReminderSettings, UserReminderSettings, WebSettings
 from relay.config.receiving import (
     AuthSettings,
     ConnectionSettings,
@@ -28,6 +19,14 @@ from relay.config.receiving import (
     ListenerSettings,
     TlsSettings,
     TrustSettings,
+)
+from relay.config.recording import (
+    CaptureSettings,
+    ControlSettings,
+    MatchSettings,
+    SalesforceAuthSettings,
+    SalesforceLimits,
+    SalesforceSettings,
 )
 from relay.config.sending import (
     DeliveryRetrySettings,
@@ -70,6 +69,7 @@ __all__ = [
     "MetricsSettings",
     "Mode",
     "NoticeSettings",
+    "OidcSettings",
     "PostgresqlSettings",
     "RelaySettings",
     "ReminderSettings",
@@ -81,6 +81,7 @@ __all__ = [
     "RouteSettings",
     "RouteTimeouts",
     "SalesforceAuthSettings",
+    "SalesforceLimits",
     "SalesforceSettings",
     "SecretReference",
     "ServerSettings",
@@ -166,11 +167,11 @@ class RelaySettings(Settings):
     """When what was deferred is tried again."""
     retention: RetentionSettings = RetentionSettings()
     """How long things are kept."""
-    salesforce: Annotated[SalesforceSettings | None, Later()] = None
+    salesforce: SalesforceSettings | None = None
     """The Salesforce organisation."""
-    reminders: Annotated[ReminderSettings, Later()] = ReminderSettings()
+    reminders: ReminderSettings = ReminderSettings()
     """Reminders kept in step with Salesforce Tasks."""
-    web: Annotated[WebSettings | None, Later()] = None
+    web: WebSettings | None = None
     """The web page."""
     users: tuple[UserSettings, ...] = ()
     """The reps."""

@@ -54,7 +54,7 @@ _LATER = """\
 
 These are read and checked, so that a file can be written for the whole product, but this version does not act on them and warns where
 one is set: {names}.
-`server.store: postgresql` and the modes `api` and `observe` are refused for now. Mode `both` is refused for good: Salesforce
+`server.store: postgresql` is refused for now. Mode `both` is refused for good: Salesforce
 would hold the mail twice, once by the log copy and once by the API.
 """
 

@@ -46,6 +46,25 @@ EXAMPLES: Mapping[str, object] = {
     "logging.exclude.recipients": ["*@bank.example"],
     "logging.exclude.senders": ["ceo@example.com"],
     "logging.exclude.subjects": [r"^\[private\]"],
+    "logging.controls.domain": "log.example.com",
+    "salesforce.instance": "https://example.my.salesforce.com",
+    "salesforce.auth.client_id": "3MVG9EXAMPLE",
+    "salesforce.auth.client_secret": {"file": "salesforce.secret"},
+    "salesforce.auth.username": "integration@example.com",
+    "salesforce.auth.private_key": {"file": "salesforce.key"},
+    "salesforce.auth.audience": "https://login.salesforce.com",
+    "salesforce.auth.refresh_token": {"file": "salesforce.token"},
+    "salesforce.look_up_as": {"client_id": "3MVG9EXAMPLE", "client_secret": {"file": "salesforce.secret"}},
+    "salesforce.tls_ca": "ca.pem",
+    "salesforce.proxy": "http://proxy.example.com:3128",
+    "web.public_url": "https://relay.example.com",
+    "web.trusted_proxies": ["192.0.2.10/32"],
+    "web.oidc": {
+        "issuer": "https://accounts.google.com",
+        "client_id": "relay",
+        "client_secret": {"file": "oidc.secret"},
+    },
+    "users.*.reminders": {"sync": "two_way"},
     "users.*.login": "ana",
     "users.*.name": "Ana Andersson",
     "users.*.password": _ARGON2ID,
@@ -62,9 +81,16 @@ EXAMPLES: Mapping[str, object] = {
 
 # Written out in the sample though there is a default: without them nothing could be shown.
 _WRITTEN = frozenset(
-    {"users.*.email_to_salesforce", "users.*.password", "server.hostname", "upstream.routes.*.host"}
+    {
+        "logging.controls.domain",
+        "salesforce.auth.client_secret",
+        "server.hostname",
+        "upstream.routes.*.host",
+        "users.*.email_to_salesforce",
+        "users.*.password",
+    }
 )
-_GROUPS_WRITTEN = frozenset({"listeners", "tls", "upstream.routes", "users"})
+_GROUPS_WRITTEN = frozenset({"listeners", "salesforce", "tls", "upstream.routes", "users", "web"})
 
 
 def sample() -> str:

@@ -51,7 +51,8 @@ def test_what_is_shown_loads_again(tmp_path: Path) -> None:
         written(tmp_path, GOOD.replace("    tokens", "    exclude: {subjects: ['^x: y']}\n    # tokens"))
     )
     ran = relay("config", "show", "--reveal", "-c", before.path)
-    text = "\n".join(line for line in ran.out.splitlines() if ": null" not in line)
+    unset = (": null", "  controls:")  # a group of which nothing is set has nothing left to write
+    text = "\n".join(line for line in ran.out.splitlines() if not any(one in line for one in unset))
     after = load(written(tmp_path, text, "again.yaml"))
     assert after.settings == before.settings
 

@@ -61,6 +61,8 @@ def test_every_setting_is_in_the_sample_and_on_the_page(path: str) -> None:
         "*",
         "trust",
         "exclude",
+        "look_up_as",
+        "oidc",
     )
     assert f"`{setting.name}`" in page() or setting.name in ("file", "env", "credential")
 

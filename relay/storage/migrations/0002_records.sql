@@ -1,0 +1,2 @@
+-- readable since: 1
+-- The records that are made in Salesforce, and what is known of people there.

@@ -1,0 +1,2 @@
+-- readable since: 1
+-- The page: sessions, settings that people changed, who did what.

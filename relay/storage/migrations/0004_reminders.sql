@@ -1,0 +1,2 @@
+-- readable since: 1
+-- Reminders kept in step with Salesforce Tasks.
