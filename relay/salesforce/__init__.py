@@ -1,0 +1,1 @@
+"""Salesforce: who somebody is there, and writing what was sent to them."""
