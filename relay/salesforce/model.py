@@ -67,6 +67,8 @@ class FaultKind(StrEnum):
     """A text was too long: cut harder, once."""
     DUPLICATE = "duplicate"
     """The record exists."""
+    CHANGED = "changed"
+    """Somebody changed the record after it was read: read it again, then decide."""
     GONE = "gone"
     """The record that is meant is deleted or was never there."""
     PERMISSION = "permission"
