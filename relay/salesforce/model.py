@@ -7,6 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from relay.config.model import Mode
+from relay.directory.model import Rep
+from relay.ids import Login, QueueId
+from relay.queue.model import State
+
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 Row = Mapping[str, Json]
 """One record as a query gives it."""
@@ -124,3 +129,103 @@ class Made:
 
 Written = Made | Fault
 """What became of one record in a batch."""
+
+
+class RecipientKind(StrEnum):
+    """Which field of the header names a recipient."""
+
+    TO = "to"
+    CC = "cc"
+    BCC = "bcc"
+    """None does: a blind copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRecipient:
+    """One recipient, and what became of the delivery."""
+
+    address: str
+    """The forward-path, as it was given."""
+    state: State
+    sent_at: int | None = None
+    kind: RecipientKind = RecipientKind.BCC
+    """relay.salesforce.recipients.with_header tells it from the header."""
+    name: str = ""
+    """The display name in the header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What the sender asked for this one message by control addresses, as far as it shapes the record."""
+
+    headers_only: bool = False
+    """headers@: neither body nor attachments."""
+    related_to: tuple[str, ...] = ()
+    """rec+ID@: records that were named, before any that are found."""
+
+
+NO_CONTROLS = Controls()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """What the relay knows of a message without reading it: what is to be recorded."""
+
+    message: QueueId
+    login: Login
+    rep: Rep
+    accepted_at: int
+    sent_at: int
+    """When the rep sent it: its acceptance, or the Date of mail that is imported later."""
+    message_id: str | None
+    """With angle brackets; None: it has none that can be searched for."""
+    subject: str
+    """Decoded, one line."""
+    recipients: tuple[ToldRecipient, ...]
+    """All but log copies and control addresses; those that were not sent are not recorded as reached."""
+    mode: Mode
+    controls: Controls = NO_CONTROLS
+
+
+class Verdict(StrEnum):
+    """What is to be done with a message once its recipients were looked up."""
+
+    RECORD = "record"
+    """On the people of the match."""
+    UNRELATED = "unrelated"
+    """Without any relation (logging.match.nobody)."""
+    HOLD = "hold"
+    """Matched again later."""
+    SKIP = "skip"
+    CREATE_LEAD = "create_lead"
+    """Make leads of `Match.newcomers` first, then record on them."""
+    CREATE_CONTACT = "create_contact"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedPerson:
+    """A recipient, and who that is in Salesforce."""
+
+    person: Person
+    recipient: ToldRecipient
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Who the recipients are in Salesforce, what the record is to stand on, and why."""
+
+    decision: Verdict
+    people: tuple[MatchedPerson, ...] = ()
+    """Contacts, leads and users; in the order of the recipients, To before Cc before Bcc."""
+    opportunity_ids: tuple[str, ...] = ()
+    """Open opportunities of the contacts by `logging.match.opportunities`, the preferred one first."""
+    account_id: str | None = None
+    """The account of the first contact."""
+    unmatched: tuple[str, ...] = ()
+    """Addresses of recipients that nobody has."""
+    newcomers: tuple[ToldRecipient, ...] = ()
+    """Who is to be made a lead or a contact."""
+    related_to: str | None = None
+    """The record that the sender named (rec+ID@), when it is no person; it comes before opportunities."""
+    why: str = ""
+    """All of it in plain words."""
