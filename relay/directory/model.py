@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from relay.address import Address, comparable_any_case, without_plus
-from relay.config.model import ExcludeSettings, Mode
+from relay.config.model import CaptureSettings, ExcludeSettings, Mode
 from relay.ids import Login
 
 
@@ -46,6 +46,8 @@ class Token:
 
     name: str
     sha256: str
+    created_at: int | None = None
+    """When it was made, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,16 @@ class Rep:
     origin: str = ""
     """Where the rep was entered: "config.yaml:102", or "relay user add"."""
     name: str = ""
+    capture: CaptureSettings | None = None
+    """What of the rep's mail is recorded; None: as the organisation's settings say."""
+    reminders: str | None = None
+    """off or two_way; None: as the organisation's settings say."""
+    changed: tuple[tuple[str, str], ...] = ()
+    """What was changed on the page: the name of each setting, and who changed it, such as ("mode", "page: ana")."""
+
+    def changed_by(self, setting: str) -> str:
+        """Say who changed a setting on the page, such as "page: ana"; "" when it stands as it was entered."""
+        return next((who for name, who in self.changed if name == setting), "")
 
 
 MAXIMUM_LOGIN = 255
