@@ -1,4 +1,4 @@
-"""The values of composing a record: the parts of a mail, what an organisation's records look like, what is intended.
+"""The values of composing a record: the parts of a mail, and the records that are intended.
 
 Pure.
 """
@@ -53,41 +53,6 @@ class MailParts:
     """The Date field, UTC microseconds."""
     problems: tuple[str, ...] = ()
     """What could not be read or was left out, in plain words."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectShape:
-    """What of describe matters for one object."""
-
-    name: str
-    createable: frozenset[str] | None = None
-    """The fields that may be written at a create; None: not known, all of them."""
-    lengths: Mapping[str, int] = field(default_factory=dict)
-    picklists: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """The active values of picklists."""
-
-    def takes(self, name: str) -> bool:
-        """Say whether a create may carry this field."""
-        return self.createable is None or name in self.createable
-
-
-@dataclass(frozen=True, slots=True)
-class OrgShape:
-    """What an organisation's records look like, as far as composing depends on it."""
-
-    task: ObjectShape = ObjectShape("Task")
-    email_message: ObjectShape | None = None
-    """None: Enhanced Email is off or out of reach; Tasks are written."""
-    relation: ObjectShape | None = ObjectShape("EmailMessageRelation")
-    """None: EmailMessageRelation cannot be created."""
-    files: bool = True
-    """Whether ContentVersion can be created."""
-    shared_activities: bool = False
-    """Whether one Task may have several contacts (TaskWhoIds)."""
-    closed_status: str = "Completed"
-    """The TaskStatus of what is done: the closed one that comes first."""
-    priority: str = ""
-    """The default TaskPriority; "" leaves it to Salesforce."""
 
 
 class Follow(StrEnum):
