@@ -74,6 +74,8 @@ class FaultKind(StrEnum):
     """The record exists."""
     CHANGED = "changed"
     """Somebody changed the record after it was read: read it again, then decide."""
+    WINDOW = "window"
+    """A window of time or a cursor is no good any more: narrow it, or read everything anew."""
     GONE = "gone"
     """The record that is meant is deleted or was never there."""
     PERMISSION = "permission"
