@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from relay.address import Address, comparable_any_case, parse_mailbox
 from relay.config.model import Mode, RelaySettings, UserSettings
+from relay.directory.change_store import ChangeStore
+from relay.directory.changes import merged_reps
 from relay.directory.model import BccAddress, Directory, Rep, Token, login_key
 from relay.directory.passwords import cost_of
 from relay.errors import AddressError, CommandError, ConfigError, Problem
@@ -28,7 +30,7 @@ FROM rep ORDER BY login_key"""
 # Every acceptable address, each rep's in the order they were given.
 _ALL_ADDRESSES = "SELECT login_key, address FROM rep_address ORDER BY login_key, position"
 # Every app password, oldest first.
-_ALL_TOKENS = "SELECT login_key, name, sha256 FROM rep_token ORDER BY login_key, created_at, name"
+_ALL_TOKENS = "SELECT login_key, name, sha256, created_at FROM rep_token ORDER BY login_key, created_at, name"
 # How many changes there were.
 _VERSION = "SELECT version FROM directory_version"
 # One more change.
@@ -90,8 +92,9 @@ class DirectoryStore:
     def snapshot(self, tx: Transaction, settings: RelaySettings, place: Callable[[str], str]) -> Directory:
         """Give the directory of all reps as they are now.
 
-        `place` tells where a setting stands ("users.0" -> "config.yaml:102"). Raises ConfigError with every
-        problem found: a login, address or app password that is there twice, an address or hash that is none.
+        `place` tells where a setting stands ("users.0" -> "config.yaml:102"). What people changed on the page is
+        laid over it. Raises ConfigError with every problem found: a login, address or app password that is there
+        twice, an address or hash that is none.
         """
         problems: list[Problem] = []
         reps = [*reps_of_settings(settings, place, problems), *self.reps(tx)]
@@ -99,7 +102,8 @@ class DirectoryStore:
         if problems:
             raise ConfigError(tuple(problems))
         plus = settings.logging.plus_addresses
-        return Directory(reps, plus_addresses=plus, version=self.current_version(tx))
+        merged = merged_reps(reps, ChangeStore().read(tx), settings)
+        return Directory(merged, plus_addresses=plus, version=self.current_version(tx))
 
     def reps(self, tx: Transaction) -> list[Rep]:
         """Give the reps kept here, by login."""
@@ -107,8 +111,8 @@ class DirectoryStore:
         for key, text in tx.execute(_ALL_ADDRESSES):
             addresses.setdefault(str(key), []).append(parse_mailbox(str(text), smtputf8=True))
         tokens: dict[str, list[Token]] = {}
-        for key, name, digest in tx.execute(_ALL_TOKENS):
-            tokens.setdefault(str(key), []).append(Token(str(name), str(digest)))
+        for key, name, digest, made in tx.execute(_ALL_TOKENS):
+            tokens.setdefault(str(key), []).append(Token(str(name), str(digest), _number(made)))
         return [
             _rep(row, addresses.get(str(row[0]), ()), tokens.get(str(row[0]), ()))
             for row in tx.execute(_ALL_REPS)
@@ -145,7 +149,12 @@ class DirectoryStore:
             None if change.disabled is None else int(change.disabled),
         )
         tx.execute(_SET_REP, (*values, key))
+        # What is entered by command is the last word over what was changed on the page.
+        for name in ("mode", "email_to_salesforce", "language", "time_zone"):
+            if getattr(change, name) is not None:
+                ChangeStore().drop(tx, login, name)
         if change.addresses is not None:
+            ChangeStore().forget_addresses(tx, login)
             self._set_addresses(tx, key, change.addresses)
         tx.execute(_COUNT_CHANGE)
 
@@ -162,7 +171,7 @@ class DirectoryStore:
     def add_token(self, tx: Transaction, login: str, token: Token, now: int) -> None:
         """Keep one more app password. Raises CommandError: no such rep, its name taken, too many."""
         key = self._require(tx, login)
-        held = [str(name) for owner, name, _ in tx.execute(_ALL_TOKENS) if owner == key]
+        held = [str(row[1]) for row in tx.execute(_ALL_TOKENS) if row[0] == key]
         if token.name in held:
             raise CommandError(
                 f"{login} has an app password named {token.name!r} already; choose another --name"

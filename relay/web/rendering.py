@@ -1,0 +1,71 @@
+"""Turn templates and values into HTML. Only this file imports jinja2; every value is escaped."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from relay.web.access import PageRoute
+from relay.web.static import Static
+
+if TYPE_CHECKING:
+    from relay.web.asking import Ask
+
+_FOLDER = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """A page in a menu."""
+
+    path: str
+    text: str
+    current: bool
+
+
+class Renderer:
+    """The templates, read once; what every page shows around its own."""
+
+    def __init__(self, static: Static, routes: Sequence[PageRoute]) -> None:
+        self._static = static
+        self._entries = [route for route in routes if route.entry is not None]
+        self._environment = Environment(
+            loader=FileSystemLoader(_FOLDER),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals["static"] = static.path
+
+    def render(self, template: str, ask: "Ask", values: Mapping[str, object]) -> str:
+        """Give the HTML of a page, or of a part of one."""
+        said = ask.query("said")
+        around: dict[str, object] = {
+            "ask": ask,
+            "t": ask.words,
+            "moment": ask.moment,
+            "form_token": ask.token,
+            "menu": self._menus(ask),
+            "said": ask.words(f"said.{said}") if ask.words.has(f"said.{said}") else "",
+        }
+        return self._environment.get_template(template).render({**around, **values})
+
+    def _menus(self, ask: "Ask") -> Callable[[str], list[MenuItem]]:
+        here = ask.request.url.path
+
+        def menu(name: str) -> list[MenuItem]:
+            return [
+                MenuItem(route.path, ask.words(route.entry.key), _within(here, route.path))
+                for route in self._entries
+                if route.entry is not None and route.entry.menu == name and route.access.allows(ask.role)
+            ]
+
+        return menu
+
+
+def _within(here: str, path: str) -> bool:
+    return here == path or (path != "/" and here.startswith(f"{path}/"))
