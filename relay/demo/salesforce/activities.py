@@ -1,187 +1,190 @@
-"""What Salesforce itself makes of activities: a Task's derived fields, the Task and relations of an EmailMessage.
+"""What follows from activities when they are saved or deleted: Tasks of mail, series, relations, LastActivityDate.
 
-Pure: complete rows in, fields out; the records call it whenever a row is inserted, changed or deleted.
-Sources: Object Reference, "Task", "EmailMessage", "EmailMessageRelation", "TaskRelation"; Enhanced Email considerations.
+Records call it; the rules themselves stand in `activity_rules` and `recurrence`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from __future__ import annotations
 
-from relay.demo.salesforce.objects_activity import default_priority
-from relay.demo.salesforce.toggles import Status, Toggles
+from typing import TYPE_CHECKING
 
-Row = Mapping[str, object]
-Fields = dict[str, object]
-Find = Callable[[str], tuple[str, Row] | None]
-"""Gives the object's name and the row of an id, also of a deleted one; None: there is none."""
+from relay.demo.salesforce import recurrence
+from relay.demo.salesforce.activity_rules import (
+    activity_dates,
+    derived,
+    ids_in,
+    makes_task,
+    task_of_email,
+    without_person,
+)
 
-LONGEST_SUBJECT = 255
-LONGEST_DESCRIPTION = 32_000
-_ARCHIVED_AFTER = timedelta(days=365)
-_DRAFT = "5"
-_TO, _CC, _BCC = ("ToIds", "ToAddress"), ("CcIds", "CcAddress"), ("BccIds", "BccAddress")
-_ACTIVITY_OF = ("Contact", "Lead")
+if TYPE_CHECKING:
+    from relay.demo.salesforce.records import Records, Row
 
-
-def derived(task: Row, before: Row | None, toggles: Toggles, find: Find, stamp: str) -> Fields:
-    """Give the read-only fields of a Task as it is about to be saved; `before` is its last state, if there was one."""
-    closed = is_closed(toggles.status_values, task.get("Status"))
-    fields: Fields = {
-        "IsClosed": closed,
-        "IsHighPriority": is_closed(toggles.priority_values, task.get("Priority")),
-        "CompletedDateTime": _completed(closed, before, stamp),
-        "AccountId": account_of(task, find),
-    }
-    if toggles.shared_activities:
-        fields |= shared(task, before)
-    return fields
+_PEOPLE = ("Contact", "Lead")
 
 
-def is_closed(labels: Sequence[Status], label: object) -> bool:
-    """Tell what the organisation's list says of a label: that it is closed, or that it is high."""
-    return any(name == label and meaning for name, meaning in labels)
+def before_save(records: Records, name: str, row: Row, before: Row | None) -> None:
+    """Fill in the derived fields of a Task before it is stored."""
+    if name == "Task":
+        row |= derived(row, before, records.toggles, records.find, str(row["LastModifiedDate"]))
 
 
-def first_closed(labels: Sequence[Status]) -> str:
-    """Give the closed status that comes first in Setup, which need not be Completed."""
-    return next((name for name, closed in labels if closed), labels[-1][0])
+def after_save(records: Records, name: str, row: Row, before: Row | None, *, user: str) -> None:
+    """Make what follows from a row that was stored."""
+    match name:
+        case "Task":
+            _after_task(records, row, before, user)
+        case "EmailMessage":
+            _after_email(records, row, before, user)
+        case "TaskRelation":
+            _join(records, row, user)
+        case "Lead" if row.get("IsConverted") and not (before or {}).get("IsConverted"):
+            _move(records, str(row["Id"]), row.get("ConvertedContactId"), user)
+        case _:
+            pass
 
 
-def _completed(closed: bool, before: Row | None, stamp: str) -> object:
-    if not closed:
-        return None
-    return (before or {}).get("CompletedDateTime") or stamp
+def after_delete(records: Records, name: str, row: Row, *, user: str) -> None:
+    """Take along, or let go of, the activities of a row that was deleted."""
+    record = str(row["Id"])
+    match name:
+        case "Contact" | "Lead":
+            _let_go(records, record, user)
+        case "Account" | "Opportunity" | "Campaign" | "Case":
+            for task in records.live("Task"):
+                if task.get("WhatId") == record:
+                    records.change("Task", str(task["Id"]), {"WhatId": None}, user=user)
+        case "EmailMessage":
+            _delete(records, row.get("ActivityId"), user)
+        case "TaskRelation":
+            _leave(records, row, user)
+        case "Task" if recurrence.is_master(row):  # by API all occurrences go, also the closed ones
+            for task in records.live("Task"):
+                if task.get("RecurrenceActivityId") == record:
+                    records.delete("Task", str(task["Id"]), user=user)
+        case _:
+            pass
 
 
-def account_of(task: Row, find: Find) -> str | None:
-    """Give AccountId: the account that WhatId is or belongs to, else that of the contact in WhoId."""
-    for name in ("WhatId", "WhoId"):
-        target = task.get(name)
-        found = find(target) if isinstance(target, str) and target else None
-        if found is not None:
-            account = found[1].get("Id") if found[0] == "Account" else found[1].get("AccountId")
-            if isinstance(account, str):
-                return account
-    return None
+# -- Task ----------------------------------------------------------------------------------------------------------
 
 
-def shared(task: Row, before: Row | None) -> Fields:
-    """Give WhoId, TaskWhoIds and the counts under Shared Activities: the first id given is the primary one."""
-    given = ids_in(task.get("TaskWhoIds"))
-    who = task.get("WhoId")
-    if before is not None and who != before.get("WhoId") and given == ids_in(before.get("TaskWhoIds")):
-        given = [one for one in given if one != before.get("WhoId")]  # the primary one alone was changed
-    if not who and given:
-        who = given[0]
-    if isinstance(who, str) and who:
-        given = [who, *(one for one in given if one != who)]
-    return {
-        "WhoId": who or None,
-        "TaskWhoIds": given,
-        "WhoCount": len(given),
-        "WhatCount": 1 if task.get("WhatId") else 0,
-    }
+def _after_task(records: Records, row: Row, before: Row | None, user: str) -> None:
+    for record, day in activity_dates(row):
+        _move_last_activity(records, record, day)
+    if records.toggles.shared_activities:
+        _relate(records, row, before, user)
+    if before is None and recurrence.is_master(row):
+        for occurrence in recurrence.occurrences(row):
+            records.insert("Task", occurrence, user=user)
+    elif row.get("IsClosed") and before is not None and not before.get("IsClosed"):
+        _regenerate(records, row, user)
 
 
-def ids_in(value: object) -> list[str]:
-    """Give the ids of a JSON array field, each once."""
-    listed = value if isinstance(value, (list, tuple)) else ()
-    return list(dict.fromkeys(one for one in listed if isinstance(one, str)))
+def _move_last_activity(records: Records, record: str, day: str) -> None:
+    found = records.find(record)
+    if found is None or found[1]["IsDeleted"]:
+        return
+    shape = records.schema.find(found[0])
+    if shape and shape.find("LastActivityDate") and str(found[1].get("LastActivityDate") or "") < day:
+        records.touch(found[0], record, {"LastActivityDate": day})
 
 
-# -- EmailMessage ------------------------------------------------------------------------------------------------
+def _regenerate(records: Records, row: Row, user: str) -> None:
+    master = records.get(str(row.get("RecurrenceActivityId") or ""))
+    following = recurrence.regenerated(row, master, records.clock.now().date()) if master else None
+    if following is not None:
+        records.insert("Task", following, user=user)
 
 
-def makes_task(email: Row) -> bool:
-    """Tell whether Salesforce makes the Task of an EmailMessage: not of a draft, nor of a case's mail."""
-    return email.get("Status") != _DRAFT and not email.get("ParentId")
+def _relate(records: Records, row: Row, before: Row | None, user: str) -> None:
+    """Keep the TaskRelation rows of a Task equal to its WhatId and TaskWhoIds."""
+    wanted = dict.fromkeys(ids_in(row.get("TaskWhoIds")), False)
+    if row.get("WhatId"):
+        wanted[str(row["WhatId"])] = True
+    if before is not None and _targets(before) == set(wanted):
+        return
+    there = (
+        [] if before is None else [one for one in records.live("TaskRelation") if one["TaskId"] == row["Id"]]
+    )
+    for relation in there:
+        if relation.get("RelationId") not in wanted:
+            records.delete("TaskRelation", str(relation["Id"]), user=user)
+    known = {relation.get("RelationId") for relation in there}
+    for one, is_what in wanted.items():
+        if one not in known:
+            given = {
+                "TaskId": row["Id"],
+                "RelationId": one,
+                "IsWhat": is_what,
+                "AccountId": row.get("AccountId"),
+            }
+            records.insert("TaskRelation", given, user=user)
 
 
-def task_of_email(email: Row, owner: str, toggles: Toggles, find: Find) -> Fields:
-    """Give the fields of the Task that Salesforce makes of an EmailMessage, without those that `derived` gives."""
-    people = people_of_email(email, find)
-    who = people[0] if people else None
-    on_lead = who is not None and _object_of(who, find) == "Lead"
-    fields: Fields = {
-        "Subject": str(email.get("Subject") or "")[:LONGEST_SUBJECT] or None,
-        "Description": str(email.get("TextBody") or "")[:LONGEST_DESCRIPTION] or None,
-        "Status": first_closed(toggles.status_values),
-        "Priority": default_priority(toggles.priority_values),
-        "TaskSubtype": "Email",
-        "ActivityDate": str(email.get("MessageDate") or email.get("CreatedDate") or "")[:10] or None,
-        "OwnerId": owner,
-        "WhoId": who,
-        "WhatId": None if on_lead else email.get("RelatedToId"),
-    }
-    if toggles.shared_activities and who is not None:
-        fields["TaskWhoIds"] = (
-            [who] if on_lead else [one for one in people if _object_of(one, find) == "Contact"]
-        )
-    return fields
+def _targets(task: Row) -> set[str]:
+    return {*ids_in(task.get("TaskWhoIds")), *([str(task["WhatId"])] if task.get("WhatId") else [])}
 
 
-def people_of_email(email: Row, find: Find) -> list[str]:
-    """Give the contacts and leads of an EmailMessage in the order To, Cc, Bcc."""
-    named = [one for ids, _ in (_TO, _CC, _BCC) for one in ids_in(email.get(ids))]
-    return [one for one in dict.fromkeys(named) if _object_of(one, find) in _ACTIVITY_OF]
+def _join(records: Records, relation: Row, user: str) -> None:
+    """Take a person or record that was related by a TaskRelation into its Task."""
+    task = records.get(str(relation.get("TaskId") or ""))
+    one = str(relation.get("RelationId") or "")
+    if task is None or one in _targets(task):
+        return
+    found = records.find(one)
+    if found is not None and found[0] in _PEOPLE:
+        changes: Row = {"TaskWhoIds": [*ids_in(task.get("TaskWhoIds")), one]}
+    else:
+        changes = {"WhatId": one}
+        relation["IsWhat"] = True
+    records.change("Task", str(task["Id"]), changes, user=user)
 
 
-def relations_of_email(email: Row, find: Find) -> list[Fields]:
-    """Give the EmailMessageRelation rows that come from ToIds, CcIds, BccIds and FromId."""
-    rows = [
-        _relation(email, one, kind, find) for ids, kind in (_TO, _CC, _BCC) for one in ids_in(email.get(ids))
-    ]
-    sender = email.get("FromId")
-    if isinstance(sender, str) and sender:
-        rows.append(_relation(email, sender, "FromAddress", find))
-    return rows
+def _leave(records: Records, relation: Row, user: str) -> None:
+    task = records.get(str(relation.get("TaskId") or ""))
+    one = str(relation.get("RelationId") or "")
+    if task is None or task["IsDeleted"] or one not in _targets(task):
+        return
+    changes = without_person(task, one) or {"WhatId": None}
+    records.change("Task", str(task["Id"]), changes, user=user)
 
 
-def _relation(email: Row, person: str, kind: str, find: Find) -> Fields:
-    found = find(person)
-    return {
-        "EmailMessageId": email.get("Id"),
-        "RelationId": person,
-        "RelationType": kind,
-        "RelationObjectType": found[0] if found else None,
-        "RelationAddress": found[1].get("Email") if found else None,
-    }
+# -- EmailMessage and people -----------------------------------------------------------------------------------------
 
 
-def _object_of(record_id: str, find: Find) -> str | None:
-    found = find(record_id)
-    return found[0] if found else None
+def _after_email(records: Records, row: Row, before: Row | None, user: str) -> None:
+    """Make the Task of a mail; when what it is related to changes, it is deleted and made anew."""
+    if not makes_task(row):
+        return
+    if before is not None and makes_task(before):
+        if all(row.get(name) == before.get(name) for name in ("RelatedToId", "ToIds", "CcIds", "BccIds")):
+            return
+        _delete(records, row.get("ActivityId"), user)
+    task = records.insert("Task", task_of_email(row, user, records.toggles, records.find), user=user)
+    row["ActivityId"] = task["Id"]  # it is the row that was just stored
 
 
-# -- age and deletion ----------------------------------------------------------------------------------------------
+def _delete(records: Records, task: object, user: str) -> None:
+    if isinstance(task, str) and records.get(task) is not None:
+        records.delete("Task", task, user=user)
 
 
-def is_archived(task: Row, now: datetime) -> bool:
-    """Tell whether a Task is archived by now: closed, and due or (undated) created 365 days ago or earlier."""
-    if not task.get("IsClosed"):
-        return False
-    day = str(task.get("ActivityDate") or task.get("CreatedDate") or "")[:10]
-    return bool(day) and date.fromisoformat(day) <= (now - _ARCHIVED_AFTER).date()
+def _let_go(records: Records, person: str, user: str) -> None:
+    """Take a deleted person off the Tasks, which counts as a change of them."""
+    for task in records.live("Task"):
+        changes = without_person(task, person)
+        if changes:
+            records.change("Task", str(task["Id"]), changes, user=user)
 
 
-def without_person(task: Row, person: str) -> Fields | None:
-    """Give what changes on a Task when a contact or lead is deleted; None: nothing."""
-    others = [one for one in ids_in(task.get("TaskWhoIds")) if one != person]
-    changes: Fields = {}
-    if person in ids_in(task.get("TaskWhoIds")):
-        changes["TaskWhoIds"] = others
-    if task.get("WhoId") == person:
-        changes["WhoId"] = others[0] if others else None
-    return changes or None
-
-
-def activity_dates(task: Row) -> Iterable[tuple[str, str]]:
-    """Give the records whose LastActivityDate a closed Task moves, and the date it moves it to, if it is later."""
-    day = task.get("ActivityDate")
-    if task.get("IsClosed") and isinstance(day, str) and not task.get("IsDeleted"):
-        for name in ("WhoId", "WhatId", "AccountId"):
-            target = task.get(name)
-            if isinstance(target, str) and target:
-                yield target, day
-        for person in ids_in(task.get("TaskWhoIds")):
-            yield person, day
+def _move(records: Records, lead: str, contact: object, user: str) -> None:
+    """Move the activities of a converted lead to its contact."""
+    if not isinstance(contact, str):
+        return
+    for task in records.live("Task"):
+        if task.get("WhoId") == lead:
+            records.change("Task", str(task["Id"]), {"WhoId": contact}, user=user)
+    for relation in records.live("EmailMessageRelation"):
+        if relation.get("RelationId") == lead:
+            records.change("EmailMessageRelation", str(relation["Id"]), {"RelationId": contact}, user=user)
