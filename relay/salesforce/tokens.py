@@ -1,0 +1,148 @@
+"""The access tokens of all identities: fetched once however many wait for one, kept until Salesforce says they are dead.
+
+Thread-safe and blocking; for worker threads. There is no expiry to go by: a 401 tells (Salesforce help, session settings).
+"""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from relay.config.recording import SalesforceAuthSettings, SalesforceSettings
+from relay.config.types import SecretReference
+from relay.errors import RelayError
+from relay.salesforce.exchange import LOOK_UP, SalesforceError
+from relay.salesforce.faults_table import local_fault, sign_in_fault
+from relay.salesforce.login import TOKEN_PATH, Login, Token, form, token_of
+from relay.salesforce.model import Fault
+
+_LOGS = logging.getLogger(__name__)
+WRITER = "(auth)"
+"""The identity of salesforce.auth where look_up_as makes "" somebody else; no username looks like it."""
+NOBODY = "(no username) "
+"""What stands before the login of a rep whose Salesforce username is not known."""
+
+Post = Callable[[str, dict[str, str]], tuple[int, object, float | None]]
+"""Post a form: give status, body (its JSON, else text) and the seconds of Retry-After. Raises SalesforceError."""
+
+
+class RefreshTokens(Protocol):
+    """Keeps refresh tokens that were replaced; called in worker threads, durable when `save` returns."""
+
+    def load(self, identity: str, origin: str) -> str | None:
+        """Give the newest token that came of the one in the settings, whose digest `origin` is."""
+        ...
+
+    def save(self, identity: str, origin: str, token: str) -> None:
+        """Keep it."""
+        ...
+
+
+class _Slot:
+    """The token of one identity, and what the last try to get it came to."""
+
+    __slots__ = ("fault", "lock", "token", "tries")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.token: Token | None = None
+        self.fault: Fault | None = None
+        self.tries = 0
+
+
+class TokenProvider:
+    """Gives each identity's token, and gets a new one when it is told that the old one is dead."""
+
+    def __init__(
+        self,
+        settings: SalesforceSettings,
+        secret: Callable[[SecretReference], str],
+        now: Callable[[], int],
+        *,
+        kept: RefreshTokens | None = None,
+        stand_in: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._settings = settings
+        self._secret = secret
+        self._now = now
+        self._kept = kept
+        self._stand_in = stand_in
+        self._slots: dict[str, _Slot] = {}
+        self._lock = threading.Lock()
+
+    def token(self, identity: str, post: Post) -> Token:
+        """Give the token, fetching it when there is none. Those who wait meanwhile share what comes of it.
+
+        Raises SalesforceError.
+        """
+        slot = self._slot(identity)
+        tries = slot.tries
+        with slot.lock:
+            if slot.token is not None:
+                return slot.token
+            if slot.tries != tries and slot.fault is not None:
+                raise SalesforceError(slot.fault)
+            slot.tries += 1
+            slot.fault = None
+            try:
+                slot.token = self._fetch(identity, post)
+            except SalesforceError as error:
+                slot.fault = error.fault
+                raise
+            return slot.token
+
+    def invalidate(self, identity: str, access: str) -> None:
+        """Forget this token; a newer one that somebody else has fetched meanwhile stays."""
+        slot = self._slot(identity)
+        with slot.lock:
+            if slot.token is not None and slot.token.access == access:
+                slot.token = None
+
+    def login_of(self, identity: str) -> Login:
+        """Tell how this identity signs in. Raises SalesforceError when its username is not known."""
+        settings = self._settings
+        auth = (settings.look_up_as or settings.auth) if identity == LOOK_UP else settings.auth
+        if auth.kind != "jwt" or auth.username is not None:
+            return Login(auth, settings.instance, auth.username)
+        username = self._stand_in() if identity == LOOK_UP else identity
+        if not username or username.startswith(NOBODY):
+            whose = username.removeprefix(NOBODY) if username else "whoever looks up for all"
+            raise SalesforceError(
+                local_fault("LOGIN_SECRET_MISSING", f"salesforce_username of {whose} is not given")
+            )
+        return Login(auth, settings.instance, username)
+
+    def _slot(self, identity: str) -> _Slot:
+        with self._lock:
+            return self._slots.setdefault(identity, _Slot())
+
+    def _fetch(self, identity: str, post: Post) -> Token:
+        login = self.login_of(identity)
+        refresh = self._newest(identity, login.settings)
+        fields = form(login, self._secret, refresh, self._now())
+        status, body, wait = post(login.instance.rstrip("/") + TOKEN_PATH, fields)
+        if status != 200 or not isinstance(body, dict):
+            raise SalesforceError(sign_in_fault(status, body, retry_after=wait))
+        token = token_of(body, login.instance)
+        if token.refresh is not None:
+            self._keep(identity, login.settings, token.refresh)
+        return token
+
+    def _newest(self, identity: str, auth: SalesforceAuthSettings) -> str | None:
+        if auth.kind != "refresh_token" or self._kept is None:
+            return None
+        return self._kept.load(identity, self._origin(auth))
+
+    def _keep(self, identity: str, auth: SalesforceAuthSettings, refresh: str) -> None:
+        if auth.kind != "refresh_token" or self._kept is None:
+            return
+        try:
+            self._kept.save(identity, self._origin(auth), refresh)
+        except RelayError as error:  # the session works until it ends; then somebody must connect again
+            _LOGS.error("the new refresh token of Salesforce could not be kept: %s", error)
+
+    def _origin(self, auth: SalesforceAuthSettings) -> str:
+        """Give the digest of the token in the settings: another one there begins anew."""
+        assert auth.refresh_token is not None
+        return hashlib.sha256(self._secret(auth.refresh_token).encode()).hexdigest()
