@@ -113,7 +113,8 @@ class Service:
         self.spool = Spool(self.state_dir / SPOOL_NAME)
         self.credentials = Credentials(lambda: self.built.directory, built.credentials, self.clock)
         self.courier = self._courier()
-        self.store = QueueStore(self.spool, keep_content=built.runner.keep_content is not None)
+        self.store = QueueStore(self.spool)
+        self.store.use(keep_content=built.runner.keep_content is not None, waits=built.runner.waits)
         self.runner = Runner(
             database,
             self.store,
@@ -319,7 +320,7 @@ class Service:
         settings = built.configuration.settings
         self.submission.use(self._submission_parts())
         self.courier.use(settings.upstream, settings.logging.bcc, settings.notices.route)
-        self.store.use(keep_content=built.runner.keep_content is not None)
+        self.store.use(keep_content=built.runner.keep_content is not None, waits=built.runner.waits)
         self.runner.use(built.runner)
         self.credentials.change(built.credentials)
         self.wake()

@@ -29,6 +29,7 @@ from relay.maillog.events import DeliveryChanged, MessageClosed
 from relay.maillog.store import MailLog
 from relay.queue.model import State
 from relay.queue.operations import SLICE
+from relay.queue.rules import waits_of
 from relay.queue.selection import ListedDelivery, Selection
 from relay.queue.settlement import copies_skipped
 from relay.queue.store import QueueStore
@@ -225,7 +226,9 @@ def _change(
 
 def _store(configuration: Configuration) -> QueueStore:
     keeps = configuration.settings.retention.content != "until_done"
-    return QueueStore(Spool(configuration.state_dir / SPOOL_NAME), keep_content=keeps)
+    store = QueueStore(Spool(configuration.state_dir / SPOOL_NAME))
+    store.use(keep_content=keeps, waits=waits_of(configuration.settings))
+    return store
 
 
 def _unit(tx: Transaction, store: QueueStore, selection: Selection, act: Act) -> list[ListedDelivery]:

@@ -25,6 +25,9 @@ from relay.values import quick
 NOT_A_REP = Exclusion("the sender is not a rep", "users")
 GIVEN = "the sender gave the log copy's address as a recipient"
 CAME_ROUND = "the mail came round: this relay has had it before"
+NOBODY_TO_LOG = "nobody but log addresses is written to"
+SALESFORCE = "salesforce"
+"""The target of a record."""
 _CAME_ROUND = Exclusion(CAME_ROUND, "loop protection")
 _NULL_PATH = Exclusion("automated mail: its reverse-path is null", "new mail only")
 
@@ -185,6 +188,10 @@ def _log_copy(target: str, rule: str) -> PlannedDelivery:
     return PlannedDelivery(Role.LOG_COPY, Transport.SMTP, target, notify="NEVER", rule=rule)
 
 
+def _record(rule: str) -> PlannedDelivery:
+    return PlannedDelivery(Role.RECORD, Transport.SALESFORCE, SALESFORCE, rule=rule)
+
+
 def _skipped(role: Role, why: Exclusion) -> PlannedDelivery:
     transport = Transport.SALESFORCE if role is Role.RECORD else Transport.SMTP
     return PlannedDelivery(role, transport, "", skipped=why.reason, rule=why.rule)
@@ -211,7 +218,12 @@ def _log(
     why = before or excluded or _by_mode(mine)
     if why.reason:
         return _accept(targets, mine.mode, why, _skipped(_role(mine.mode), why))
-    return _accept(targets, mine.mode, why, _log_copy(mine.log_copy, why.rule))
+    if _role(mine.mode) is Role.LOG_COPY:
+        return _accept(targets, mine.mode, why, _log_copy(mine.log_copy, why.rule))
+    if all(one.delivery.role is not Role.RECIPIENT for one in targets):
+        why = Exclusion(NOBODY_TO_LOG, why.rule)
+        return _accept(targets, mine.mode, why, _skipped(Role.RECORD, why))
+    return _accept(targets, mine.mode, why, _record(why.rule))
 
 
 def _role(mode: Mode) -> Role:
@@ -232,20 +244,27 @@ def _exclusion(
 
 
 def _by_mode(mine: RepRules) -> Exclusion:
-    """Say why the mode itself keeps a mail from being logged; a reason of "" means that a log copy is added."""
+    """Say why the mode itself keeps a mail from being logged; a reason of "" means a log copy or a record."""
     match mine.mode:
         case Mode.BCC if mine.log_copy:
             return Exclusion("", mine.mode_rule)
         case Mode.BCC:
             return Exclusion(mine.log_copy_problem, mine.log_copy_rule)
-        case Mode.API:
-            return Exclusion("this version does not log through the API yet", mine.mode_rule)
-        case Mode.OBSERVE:
-            return Exclusion("observe only: it would have been logged", mine.mode_rule)
+        case Mode.API | Mode.OBSERVE:
+            return Exclusion("", mine.mode_rule)
         case Mode.OFF:
             return Exclusion("logging is off", mine.mode_rule)
         case never:
             assert_never(never)
+
+
+_LOGGED = {
+    Mode.BCC: "log copy added",
+    Mode.API: "to be recorded in Salesforce",
+    Mode.OBSERVE: "observed only: nothing is written to Salesforce",
+    Mode.OFF: "not logged",
+}
+"""What becomes of mail that nothing rules out, by mode."""
 
 
 def _accept(targets: list[_Target], mode: Mode, why: Exclusion, more: PlannedDelivery | None) -> Accept:
@@ -253,7 +272,7 @@ def _accept(targets: list[_Target], mode: Mode, why: Exclusion, more: PlannedDel
     deliveries = [one.delivery for one in targets]
     number = sum(one.role is Role.RECIPIENT for one in deliveries)
     people = "1 recipient" if number == 1 else f"{number} recipients"
-    logging = f"not logged: {why.reason}" if why.reason else "log copy added"
+    logging = f"not logged: {why.reason}" if why.reason else _LOGGED[mode]
     if why.reason == GIVEN:
         logging = "log copy given by the sender"
     if more is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from relay.delivery_kind import Role
-from relay.ids import DeliveryId, queue_id_of
+from relay.ids import DeliveryId, QueueId, number_of, queue_id_of
 from relay.policy.decision import PlannedDelivery
 from relay.queue.model import Delivery, Lease, NewMessage, State
 from relay.queue.rows import DELIVERY, content_row, message_row, text
@@ -43,9 +43,7 @@ def add(tx: Transaction, arrivals: Sequence[Arrival]) -> list[list[Delivery]]:
     for one in arrivals:
         message, lease = one.message, one.lease
         held = _NOBODY if lease is None else (lease.owner, lease.until, lease.boot_id)
-        deliveries = [
-            _planned(message, DeliveryId(last + n), each, lease) for n, each in enumerate(one.plan, 1)
-        ]
+        deliveries = [_planned(one, DeliveryId(last + n), each) for n, each in enumerate(one.plan, 1)]
         last += len(deliveries)
         added.append(deliveries)
         messages += message_row(message)
@@ -60,10 +58,32 @@ def add(tx: Transaction, arrivals: Sequence[Arrival]) -> list[list[Delivery]]:
     return added
 
 
-def _planned(
-    message: NewMessage, number: DeliveryId, planned: PlannedDelivery, lease: Lease | None
-) -> Delivery:
-    state, due = _first_state(planned, message.accepted_at, lease)
+def add_delivery(
+    tx: Transaction, message: QueueId, delivery: DeliveryId, planned: PlannedDelivery, now: int
+) -> None:
+    """Write one more delivery of a message that is in the queue already, due now."""
+    row = Delivery(
+        delivery,
+        message,
+        planned.role,
+        planned.transport,
+        planned.target,
+        State.QUEUED,
+        0,
+        now,
+        now,
+        planned.notify,
+        planned.orcpt,
+        "",
+        planned.rule,
+    )
+    values = (*_delivery_row(number_of(message), row), *_NOBODY)
+    add_rows(tx, ADD_DELIVERY, _DELIVERY_COLUMNS, values)
+
+
+def _planned(arrival: Arrival, number: DeliveryId, planned: PlannedDelivery) -> Delivery:
+    message = arrival.message
+    state, due = _first_state(arrival, planned)
     return Delivery(
         number,
         queue_id_of(message.number),
@@ -82,12 +102,15 @@ def _planned(
     )
 
 
-def _first_state(planned: PlannedDelivery, now: int, lease: Lease | None) -> tuple[State, int | None]:
+def _first_state(arrival: Arrival, planned: PlannedDelivery) -> tuple[State, int | None]:
     if planned.skipped:
         return State.SKIPPED, None
-    if planned.role is Role.RECORD:
-        return State.WAITING, None
-    return (State.QUEUED if lease is None else State.ACTIVE), now
+    if planned.role is not Role.RECORD:
+        return (State.QUEUED if arrival.lease is None else State.ACTIVE), arrival.message.accepted_at
+    people = [one.skipped for one in arrival.plan if one.role is Role.RECIPIENT]
+    if people and all(people):  # mail that was sent by other means: there is nobody to wait for
+        return State.QUEUED, arrival.message.accepted_at
+    return State.WAITING, None
 
 
 def _delivery_row(number: int, planned: Delivery) -> tuple[Value, ...]:

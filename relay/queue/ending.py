@@ -1,7 +1,7 @@
 """The end of a message: its last delivery is final, it is closed, and its content goes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from relay.clock import Clock
@@ -9,6 +9,7 @@ from relay.delivery_kind import Role
 from relay.ids import Login
 from relay.outcome import NOBODY_RECEIVED_IT
 from relay.queue.model import FINAL, Closing, State
+from relay.queue.releasing import WAITING_RECORD, Waits, release
 from relay.queue.rows import integer
 from relay.storage.database import Row, Transaction, Value
 from relay.storage.portions import execute_in
@@ -26,10 +27,10 @@ CLOSED = "SELECT id, login, accepted_at FROM message WHERE id = ? AND closed_at 
 
 SKIP_COPIES = """
     UPDATE delivery SET state = 'skipped', next_attempt_at = NULL, reason = ?
-    WHERE message = ? AND role = 'log_copy' AND state IN ('waiting', 'queued', 'deferred', 'held')
-    RETURNING target
+    WHERE message = ? AND role IN ('log_copy', 'record') AND state IN ('waiting', 'queued', 'deferred', 'held')
+    RETURNING role, target
 """
-"""The log copies of one message that are not attempted just now."""
+"""The log copies and records of one message that are not attempted just now."""
 
 FORGET_CONTENT = "DELETE FROM content WHERE message IN ({marks}) RETURNING spool_name"
 """The content of some messages goes; where it was in the spool its name is told."""
@@ -59,26 +60,40 @@ class Ending:
     """Removes a spool file once the message is durably closed; None leaves it to the sweep."""
     keep_content: bool
     """Whether content outlives its message (retention.content); then `purge` removes it."""
+    waits: Waits = field(default_factory=Waits)
+    released: Callable[[], None] | None = None
+    """Called on the database's thread once the release of a record is durable."""
 
     def close_if_done(self, tx: Transaction, numbers: Sequence[int]) -> dict[int, Closing]:
-        """Close those messages of which no delivery is open any more, and that were not closed; give their closings."""
+        """Close those messages of which no delivery is open any more, and that were not closed; give their closings.
+
+        A record that waited for what has become final now is released.
+        """
         states = _states(tx, numbers)
+        for number, some in states.items():
+            if WAITING_RECORD in some:
+                self._release(tx, number, some)
         done = [number for number in numbers if all(state in _FINAL for _, state in states[number])]
         closed = execute_in(tx, CLOSE, (self.clock.now(),), done)
         if not self.keep_content:
             self.forget_content(tx, [integer(row[0]) for row in closed])
         return {integer(row[0]): _closing(row, states[integer(row[0])]) for row in closed}
 
-    def skip_copies(self, tx: Transaction, number: int) -> list[str]:
-        """Skip the log copies when every recipient has failed: of mail that nobody received there is nothing to log.
+    def _release(self, tx: Transaction, number: int, states: Sequence[tuple[Value, Value]]) -> None:
+        if release(tx, number, states, self.clock.now(), self.waits) and self.released is not None:
+            tx.on_commit(self.released)
 
-        Gives their addresses, which are secrets. Mail that has no recipient but its log copy is left alone.
+    def skip_copies(self, tx: Transaction, number: int) -> list[tuple[Role, str]]:
+        """Skip log copies and records when every recipient has failed: of mail that nobody received there is nothing to log.
+
+        Gives their roles and targets; a log copy's is a secret. Mail that has no recipient but its log copy is left alone.
         """
         states = _states(tx, [number])[number]
         recipients = {state for role, state in states if role == _RECIPIENT}
         if not recipients & _UNREACHED or recipients - _UNREACHED - {State.SKIPPED.value}:
             return []
-        return [str(row[0]) for row in tx.execute(SKIP_COPIES, (NOBODY_RECEIVED_IT, number))]
+        rows = tx.execute(SKIP_COPIES, (NOBODY_RECEIVED_IT, number))
+        return [(Role(str(role)), str(target)) for role, target in rows]
 
     def forget_content(self, tx: Transaction, numbers: Sequence[int]) -> None:
         """Delete the content of messages; a spool file goes when that is durable."""

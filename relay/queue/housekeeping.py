@@ -9,6 +9,7 @@ from relay.errors import StorageError
 from relay.maillog.store import MailLog
 from relay.queue.retry import SECOND
 from relay.queue.rules import RunnerRules
+from relay.queue.settlement import closed, given_up
 from relay.queue.store import QueueStore
 from relay.storage.database import Database, Transaction
 from relay.storage.spool import Spool
@@ -48,6 +49,7 @@ class Housekeeping:
         """Clear away once. Never raises StorageError: it is logged, and the next run tries again."""
         try:
             await self._pull_in(rules)
+            await self._expire_held(rules)
             await self._sweep()
             await self._purge(rules)
         except (StorageError, OSError) as exc:
@@ -56,10 +58,26 @@ class Housekeeping:
     async def _pull_in(self, rules: RunnerRules) -> None:
         """Make due what a clock that was set back has left further ahead than any wait is long."""
         now = self._clock.now()
-        latest = now + max(rules.retry.delivery.longest_wait(), rules.retry.logging.longest_wait())
+        retry, waits = rules.retry, rules.waits
+        longest = max(retry.delivery.longest_wait(), retry.logging.longest_wait(), waits.delay, waits.rest)
+        latest = now + longest
         pulled = await self._database.write(lambda tx: self._store.pull_in(tx, latest, now))
         if pulled:
             logger.warning("%d deliveries were due too far ahead: the clock was set back", pulled)
+
+    async def _expire_held(self, rules: RunnerRules) -> None:
+        """Give up the records that were held for as long as the retry settings allow."""
+        before = self._clock.now() - rules.retry.logging.lifetime
+        while await self._database.write(lambda tx: self._expired(tx, before)) >= self._portion:
+            pass
+
+    def _expired(self, tx: Transaction, before: int) -> int:
+        expired, now = self._store.expire_held(tx, before, self._portion), self._clock.now()
+        self._mail_log.append(tx, [given_up(one, now) for one in expired])
+        for message in dict.fromkeys(one.message for one in expired):
+            if (closing := self._store.closing(tx, message)) is not None:
+                self._mail_log.append(tx, [closed(message, closing, now)])
+        return len(expired)
 
     async def _sweep(self) -> None:
         known = await self._database.read(self._store.spool_names)

@@ -46,7 +46,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.DEFERRED: frozenset(
         {State.ACTIVE, State.QUEUED, State.HELD, State.CANCELLED, State.EXPIRED, State.SKIPPED}
     ),
-    State.HELD: frozenset({State.QUEUED, State.CANCELLED, State.SKIPPED, State.EXPIRED}),
+    State.HELD: frozenset({State.WAITING, State.QUEUED, State.CANCELLED, State.SKIPPED, State.EXPIRED}),
     **{state: frozenset() for state in FINAL},
 }
 
@@ -124,6 +124,7 @@ class Delivery:
     """Attempts that ended with an outcome."""
     next_attempt_at: int | None
     created_at: int
+    """When it came in; for a record, since it was released: its clocks start then."""
     notify: str | None = None
     orcpt: str | None = None
     reason: str = ""

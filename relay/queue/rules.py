@@ -3,12 +3,13 @@
 Pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from relay.address import ascii_domain
 from relay.config.model import RelaySettings
 from relay.config.types import Rate, read_duration
+from relay.queue.releasing import Waits
 from relay.queue.report import Reporter
 from relay.queue.retry import RetryRule, RetryRules
 
@@ -43,6 +44,7 @@ class RunnerRules:
     """Microseconds that the mail log and the rows of closed messages are kept."""
     keep_content: int | None
     """Microseconds that content is kept after the message closed; None: it goes with the last delivery."""
+    waits: Waits = field(default_factory=Waits)
     room: Room = Room()
     poll: float = 1.0
     """Seconds after which the queue is looked at anew: a command may have changed it in another process."""
@@ -63,7 +65,13 @@ def rules_of(settings: RelaySettings, hostname: str) -> RunnerRules:
         reports=settings.notices.reports_per_sender,
         keep_events=_microseconds(settings.retention.events),
         keep_content=_content_span(settings.retention.content),
+        waits=waits_of(settings),
     )
+
+
+def waits_of(settings: RelaySettings) -> Waits:
+    """Take how long records wait from the settings."""
+    return Waits(_microseconds(settings.logging.delay), _microseconds(settings.logging.wait_for_rest))
 
 
 def _rule(schedule: tuple[timedelta, ...], lifetime: timedelta) -> RetryRule:

@@ -43,6 +43,8 @@ _LEASE_SPARE = 3600.0
 """Seconds that a lease outlasts the longest attempt: its settlement may have to wait for the store."""
 _CLEAR_EVERY = 3600.0
 _SHORTEST_SLEEP = 0.005
+_RELEASED_TOGETHER = 0.05
+"""Seconds in which records that are released share one look at the queue."""
 _STORE_LIMIT = 10.0
 """Seconds that the store gets to answer when the relay stops."""
 
@@ -81,6 +83,10 @@ class Runner:
             database, store, mail_log, self._attempts, self._budget, rules.room, self._lease, self.wake
         )
         self._housekeeping = Housekeeping(database, store, mail_log, spool, clock)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._look: asyncio.TimerHandle | None = None
+        if Transport.SALESFORCE in self._transports:
+            store.on_release(self._record_released)
 
     def next_number(self) -> int:
         """Give the number of the next message: unique, and above those before it whatever the clock does."""
@@ -109,6 +115,7 @@ class Runner:
     async def run(self) -> None:
         """Queue again what a dead service left active, then work until `stop`."""
         ended = self._running = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         recovered = False
         try:
             while not self._stopping:
@@ -143,6 +150,19 @@ class Runner:
         else:
             if given_back:
                 logger.info("%d deliveries were queued again", given_back)
+
+    def _record_released(self) -> None:
+        """Hear, on the database's thread, that a record is due soon."""
+        if self._loop is not None and not self._stopping:
+            self._loop.call_soon_threadsafe(self._look_soon)
+
+    def _look_soon(self) -> None:
+        if self._look is None and self._loop is not None and not self._stopping:
+            self._look = self._loop.call_later(_RELEASED_TOGETHER, self._look_now)
+
+    def _look_now(self) -> None:
+        self._look = None
+        self.wake()
 
     async def _recover(self) -> bool:
         lease, now = self._lease(), self._clock.now()

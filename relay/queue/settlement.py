@@ -29,6 +29,7 @@ from relay.queue.model import Change, Closing, Delivery, QueuedMessage, State
 from relay.queue.report import Action, Reported, one_line
 from relay.queue.retry import Done, GiveUp, Hold, NextStep, TryAt, next_step
 from relay.queue.rules import RunnerRules
+from relay.queue.selection import ListedDelivery
 from relay.status import Reply
 from relay.values import quick
 
@@ -297,21 +298,33 @@ def _untold(ended: Sequence[_Ended], message: QueuedMessage, now: int) -> list[E
     return [ReportUndeliverable(at=now, message=message.id, recipients=tuple(failed), reason=reason)]
 
 
-def copies_skipped(message: QueueId, targets: Sequence[str], now: int) -> list[Event]:
-    """Give the event for log copies of mail that nobody received; none when there are none."""
-    if not targets:
-        return []
+def copies_skipped(message: QueueId, skipped: Sequence[tuple[Role, str]], now: int) -> list[Event]:
+    """Give the events for log copies and records of mail that nobody received; none when there are none."""
     return [
         DeliverySkipped(
             at=now,
             message=message,
-            role=Role.LOG_COPY.value,
-            targets=tuple(map(mask_address, targets)),
+            role=role.value,
+            targets=(mask_address(target) if role is Role.LOG_COPY else target,),
             reply=NOBODY_RECEIVED_IT,
             hop="",
             attempt=0,
         )
+        for role, target in skipped
     ]
+
+
+def given_up(record: ListedDelivery, now: int) -> Event:
+    """Give the event for a record that was held until its time was over."""
+    return DeliveryExpired(
+        at=now,
+        message=record.message,
+        role=record.role.value,
+        targets=(record.target,),
+        reply=record.reason,
+        hop="",
+        attempt=record.attempts,
+    )
 
 
 def closed(message: QueueId, closing: Closing, now: int) -> MessageClosed:

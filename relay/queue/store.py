@@ -4,15 +4,15 @@ Every verb takes part in the caller's transaction (Database.write, Database.read
 and the events that tell of it are one. The states are moved only as relay.queue.model.TRANSITIONS allows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from relay.clock import Clock, SystemClock
-from relay.delivery_kind import Transport
+from relay.delivery_kind import Role, Transport
 from relay.errors import IllegalState
 from relay.ids import DeliveryId, QueueId, number_of
 from relay.policy.decision import PlannedDelivery
-from relay.queue.accepting import Arrival, add
+from relay.queue.accepting import Arrival, add, add_delivery
 from relay.queue.ending import Ending, closing_of
 from relay.queue.model import (
     FINAL,
@@ -26,6 +26,7 @@ from relay.queue.model import (
     StoredContent,
 )
 from relay.queue.operations import SLICE, Operations
+from relay.queue.releasing import Waits, earliest, next_waited_for, release_waited_for
 from relay.queue.rows import (
     CONTENT,
     DELIVERY,
@@ -79,6 +80,9 @@ PULL_IN = """
 """
 """What is due too far ahead becomes due now."""
 
+PULL_IN_WAITING = "UPDATE delivery SET next_attempt_at = ? WHERE state = 'waiting' AND next_attempt_at > ?"
+"""The same for records that wait for the rest of the recipients."""
+
 GIVE_BACK = """
     UPDATE delivery SET state = 'queued', next_attempt_at = coalesce(next_attempt_at, created_at),
         lease_owner = NULL, lease_until = NULL, lease_boot = NULL
@@ -129,9 +133,14 @@ class QueueStore(Operations):
         remove = None if spool is None else spool.remove
         super().__init__(Ending(clock or SystemClock(), remove, keep_content))
 
-    def use(self, *, keep_content: bool) -> None:
-        """Go on with another retention of content."""
-        self._ending = replace(self._ending, keep_content=keep_content)
+    def use(self, *, keep_content: bool, waits: Waits | None = None) -> None:
+        """Go on with another retention of content, and other waits of records."""
+        waits = self._ending.waits if waits is None else waits
+        self._ending = replace(self._ending, keep_content=keep_content, waits=waits)
+
+    def on_release(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, on the database's thread, when records were released and are due soon."""
+        self._ending = replace(self._ending, released=tell)
 
     def accept(
         self, tx: Transaction, message: NewMessage, plan: Sequence[PlannedDelivery], *, lease: Lease | None
@@ -155,8 +164,11 @@ class QueueStore(Operations):
     ) -> list[ClaimedMessage]:
         """Make due deliveries ACTIVE under the lease, the longest due first, all due ones of a message together.
 
-        `limit` counts deliveries; the last message taken may go beyond it. Each claim raises the fence.
+        `limit` counts deliveries; the last message taken may go beyond it. Each claim raises the fence. Records that
+        have waited long enough for the rest of the recipients are released before.
         """
+        if transport is Transport.SALESFORCE:
+            release_waited_for(tx, now, self._ending.waits)
         claimed: list[ClaimedMessage] = []
         for number in dict.fromkeys(integer(row[0]) for row in tx.execute(DUE, (transport, now, limit))):
             if limit <= 0:
@@ -182,7 +194,8 @@ class QueueStore(Operations):
         self, tx: Transaction, settlements: Sequence[tuple[QueueId, Sequence[Change]]]
     ) -> list[tuple[list[DeliveryId], Closing | None]]:
         """Apply what attempts at several messages came to, as `settle` does each."""
-        applied = apply(tx, [change for _, changes in settlements for change in changes])
+        now = self._ending.clock.now()
+        applied = apply(tx, [change for _, changes in settlements for change in changes], now)
         settled = [
             (number_of(message), [one.delivery for one in changes if one.delivery in applied])
             for message, changes in settlements
@@ -195,10 +208,10 @@ class QueueStore(Operations):
         told.reverse()
         return told
 
-    def skip_copies(self, tx: Transaction, message: QueueId) -> tuple[list[str], Closing | None]:
-        """Skip the log copies of mail that nobody received, but for those attempted just now.
+    def skip_copies(self, tx: Transaction, message: QueueId) -> tuple[list[tuple[Role, str]], Closing | None]:
+        """Skip the log copies and records of mail that nobody received, but for those attempted just now.
 
-        Gives their addresses (secrets), and the closing when nothing is open any more.
+        Gives their roles and targets (a log copy's is a secret), and the closing when nothing is open any more.
         """
         number = number_of(message)
         skipped = self._ending.skip_copies(tx, number)
@@ -210,7 +223,8 @@ class QueueStore(Operations):
 
     def next_due(self, tx: Transaction, transport: Transport) -> int | None:
         """Give the instant at which the next delivery is due, which may have passed; None when nothing is queued."""
-        return optional_integer(tx.execute(NEXT_DUE, (transport,))[0][0])
+        due = optional_integer(tx.execute(NEXT_DUE, (transport,))[0][0])
+        return earliest((due, next_waited_for(tx))) if transport is Transport.SALESFORCE else due
 
     def pull_in(self, tx: Transaction, latest: int, now: int) -> int:
         """Make due at `now` whatever would be due after `latest`, as when the clock was set back; give how many."""
@@ -218,7 +232,8 @@ class QueueStore(Operations):
         for transport in Transport:
             tx.execute(PULL_IN, (now, transport, latest))
             pulled += tx.changes()
-        return pulled
+        tx.execute(PULL_IN_WAITING, (now, latest))
+        return pulled + tx.changes()
 
     def give_back(self, tx: Transaction, owner: str) -> int:
         """Queue again what `owner` claimed and did not end; give how many. For an orderly stop."""
@@ -232,6 +247,12 @@ class QueueStore(Operations):
         """
         tx.execute(GIVE_BACK_OTHERS, (lease.owner,))
         return tx.changes()
+
+    def add(self, tx: Transaction, message: QueueId, planned: PlannedDelivery, now: int) -> None:
+        """Queue one more delivery of a message that is open, due now. Its content is there as long as it is open."""
+        number = tx.last_id("delivery") + 1
+        tx.note_id("delivery", number)
+        add_delivery(tx, message, DeliveryId(number), planned, now)
 
     def content(self, tx: Transaction, message: QueueId) -> StoredContent | None:
         """Give where the content of a message is; None when it is gone."""

@@ -19,6 +19,7 @@ from relay.delivery_kind import Role, Transport
 from relay.ids import DeliveryId, QueueId, queue_id_of
 from relay.policy.decision import PlannedDelivery
 from relay.queue.model import FINAL, TRANSITIONS, Change, Closing, Delivery, State
+from relay.queue.releasing import Waits
 from relay.queue.store import QueueStore, Selection
 from relay.storage.sqlite import SqliteDatabase
 from tests.support.builders import NOW, lease, log_copy, new_message, record, to_recipient
@@ -33,6 +34,7 @@ PLANS: list[PlannedDelivery] = [
     log_copy(skipped="internal mail"),
     record(),
 ]
+DELAY, REST = SECOND, 2 * SECOND
 BY_HAND = {State.WAITING, State.QUEUED, State.DEFERRED, State.HELD}
 
 
@@ -49,6 +51,12 @@ class Expected:
     owner: str | None
 
 
+def sent_before(plan: list[PlannedDelivery]) -> bool:
+    """Whether the recipients of a plan have the mail by other means."""
+    people = [one.skipped for one in plan if one.role is Role.RECIPIENT]
+    return bool(people) and all(people)
+
+
 class QueueMachine(RuleBasedStateMachine):
     """One service at a time over one database, and a model beside it."""
 
@@ -60,6 +68,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.clock = FakeClock()
         self.store = QueueStore(clock=self.clock)
+        self.store.use(keep_content=False, waits=Waits(DELAY, REST))
         self.database = self.open()
         self.service = 1
         self.expected: dict[DeliveryId, Expected] = {}
@@ -100,17 +109,12 @@ class QueueMachine(RuleBasedStateMachine):
         fences = {one.id: one.fence for one in given}
         for one, planned in zip(found.deliveries, plan, strict=True):
             active = leased and not planned.skipped and planned.role is not Role.RECORD
-            state = (
-                State.SKIPPED
-                if planned.skipped
-                else State.WAITING
-                if planned.role is Role.RECORD
-                else State.ACTIVE
-                if leased
-                else State.QUEUED
-            )
+            state = State.SKIPPED if planned.skipped else State.ACTIVE if leased else State.QUEUED
+            if planned.role is Role.RECORD:
+                state = State.QUEUED if sent_before(plan) else State.WAITING
+            due = None if state is State.WAITING else self.clock.now()
             self.expected[one.id] = Expected(
-                queue_id, planned.role, planned.transport, state, self.clock.now(), fences.get(one.id, 0),
+                queue_id, planned.role, planned.transport, state, due, fences.get(one.id, 0),
                 self.owner if active else None,
             )  # fmt: skip
         self.closings[queue_id] = None
@@ -122,6 +126,11 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, limit: int, transport: Transport) -> "object":
         """The service takes what is due: exactly what the model says may be taken, until the limit is reached."""
         now = self.clock.now()
+        if transport is Transport.SALESFORCE:
+            waited = [one for one in self.expected.values() if one.state is State.WAITING]
+            for one in waited:
+                if one.due is not None and one.due <= now:
+                    one.state, one.due = State.QUEUED, now + DELAY
         claimed = self.write(lambda tx: self.store.claim(tx, transport, now, limit, lease(self.owner)))
         assert isinstance(claimed, list)
         taken: list[Delivery] = [one for message in claimed for one in message.deliveries]
@@ -160,7 +169,19 @@ class QueueMachine(RuleBasedStateMachine):
         assert ids == ([delivery.id] if valid else [])
         if valid:
             known.state, known.due, known.owner = state, due, None
+            self.release_records(delivery.message)
         self.see_closing(delivery.message, closing)
+
+    def release_records(self, message: QueueId) -> None:
+        """A record is due when its mail has arrived with somebody and nobody is waited for, or soon after the first."""
+        parts = [one for one in self.expected.values() if one.message == message]
+        recipients = {one.state for one in parts if one.role is Role.RECIPIENT}
+        for one in parts:
+            if one.role is Role.RECORD and one.state is State.WAITING and State.SENT in recipients:
+                if recipients <= FINAL:
+                    one.state, one.due = State.QUEUED, self.clock.now() + DELAY
+                elif one.due is None:
+                    one.due = self.clock.now() + REST
 
     @rule()
     def crash(self) -> None:
@@ -214,11 +235,24 @@ class QueueMachine(RuleBasedStateMachine):
         for number in moved:
             known = self.expected[number]
             known.state, known.due = target, now if target is State.QUEUED else None
+        for number in moved:
+            if verb == "release" and self.expected[number].role is Role.RECORD:
+                self.wait_again(self.expected[number])
+        for message in {self.expected[number].message for number in moved}:
+            if verb == "cancel":
+                self.release_records(message)
         for message in {self.expected[number].message for number in moved}:
             closing = self.runner.run(
                 self.database.read(lambda tx, message=message: self.store.closing(tx, message))  # type: ignore[misc]
             )
             self.see_closing(message, closing)
+
+    def wait_again(self, record: Expected) -> None:
+        """A record released by hand before anybody has its mail waits on."""
+        parts = [one for one in self.expected.values() if one.message == record.message]
+        recipients = {one.state for one in parts if one.role is Role.RECIPIENT}
+        if State.SENT not in recipients and not recipients <= FINAL:
+            record.state, record.due = State.WAITING, None
 
     # What must hold -------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay.delivery_kind import Role
 from relay.queue.model import State
 from relay.queue.store import QueueStore, Selection
 from relay.storage.database import Database
@@ -38,7 +39,7 @@ async def test_what_became_of_the_recipients_decides(
     ]
     await settle(database, store, a.message, *changes)
     targets, closing = await database.write(lambda tx: store.skip_copies(tx, a.message))
-    assert targets == ([LOG_COPY_ADDRESS] if skipped else [])
+    assert targets == ([(Role.LOG_COPY, LOG_COPY_ADDRESS)] if skipped else [])
     assert (closing is not None) is skipped
     assert (await states(database, store, a.message))[2] is (State.SKIPPED if skipped else State.DEFERRED)
 

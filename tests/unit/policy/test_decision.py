@@ -13,6 +13,7 @@ from relay.message import Header
 from relay.policy.decision import (
     CAME_ROUND,
     GIVEN,
+    NOBODY_TO_LOG,
     Accept,
     PlannedDelivery,
     Refuse,
@@ -88,21 +89,39 @@ def test_the_same_forward_path_twice_is_one_delivery() -> None:
     assert decision.why == "3 recipients, log copy added"
 
 
+def test_mode_off() -> None:
+    """Logging that is off leaves a row for the CRM, too, skipped with its reason and the rule that says so."""
+    decision = accepted(who=rep(mode=Mode.OFF))
+    row = logged(decision)
+    rule = "users.0.mode (users.d/ana.yaml:14)"
+    assert row == PlannedDelivery(Role.LOG_COPY, Transport.SMTP, "", skipped="logging is off", rule=rule)
+    assert decision.why == "1 recipient, not logged: logging is off"
+
+
 @pytest.mark.parametrize(
-    ("mode", "role", "reason"),
+    ("mode", "why"),
     [
-        (Mode.OFF, Role.LOG_COPY, "logging is off"),
-        (Mode.OBSERVE, Role.RECORD, "observe only: it would have been logged"),
-        (Mode.API, Role.RECORD, "this version does not log through the API yet"),
+        (Mode.API, "1 recipient, to be recorded in Salesforce"),
+        (Mode.OBSERVE, "1 recipient, observed only: nothing is written to Salesforce"),
     ],
 )
-def test_modes_without_a_log_copy(mode: Mode, role: Role, reason: str) -> None:
-    """Every mode leaves a row for the CRM, skipped with its reason and the rule that says so."""
+def test_modes_with_a_record(mode: Mode, why: str) -> None:
+    """Where mail goes into the CRM by its API a record is planned, also where it is only observed."""
     decision = accepted(who=rep(mode=mode))
-    row = logged(decision)
-    assert (row.role, row.skipped, row.rule) == (role, reason, "users.0.mode (users.d/ana.yaml:14)")
-    assert (row.target, decision.why) == ("", f"1 recipient, not logged: {reason}")
-    assert row.transport is (Transport.SALESFORCE if role is Role.RECORD else Transport.SMTP)
+    rule = "users.0.mode (users.d/ana.yaml:14)"
+    assert logged(decision) == PlannedDelivery(Role.RECORD, Transport.SALESFORCE, "salesforce", rule=rule)
+    assert decision.why == why
+
+
+def test_a_record_without_recipients() -> None:
+    """Mail to nobody but another rep's log copy has nothing to record, and the row says so."""
+    ana, bo = rep(mode=Mode.API), rep("bo", ["bo@example.com"], "bo@z9.le.salesforce.com")
+    decision = decide(
+        envelope("ana@example.com", ("bo@z9.le.salesforce.com",)), MAIL, ana, rules(None, [ana, bo])
+    )
+    assert isinstance(decision, Accept)
+    rows = [(one.role, one.skipped) for one in decision.deliveries]
+    assert rows == [(Role.LOG_COPY, ""), (Role.RECORD, NOBODY_TO_LOG)]
 
 
 def test_no_log_copy_address() -> None:
