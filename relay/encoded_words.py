@@ -57,7 +57,7 @@ def _pieces(text: str) -> list[_Piece]:
 
 
 def _decoded(word: re.Match[str]) -> _Piece:
-    charset = _text_codec(word[1].lower())
+    charset = text_codec(word[1].lower())
     octets = word[3].encode("utf-8", "replace")
     try:
         decoded = _from_base64(octets) if word[2] in "bB" else _from_q(octets)
@@ -75,7 +75,8 @@ def _from_q(octets: bytes) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _text_codec(name: str) -> str | None:
+def text_codec(name: str) -> str | None:
+    """Give Python's name of a charset of mail; None when there is none that can be decoded safely."""
     try:
         codec = codecs.lookup(name)
         b"x".decode(name, "replace")  # a codec from octets to octets (zip, hex) refuses
