@@ -93,7 +93,7 @@ def _returned(text: str) -> Iterator[_Returned]:
         clause = _CLAUSE.search(inside)
         fields = inside[: clause.start()] if clause else inside
         rest = inside[clause.start() :] if clause else ""
-        yield _Returned(found[1], f"SELECT {fields.strip() or 'Id'} FROM {found[1]} {rest}".strip())
+        yield _Returned(found[1], " ".join(("SELECT", fields.strip() or "Id", "FROM", found[1], rest)))
 
 
 def _split(text: str) -> Iterator[str]:
