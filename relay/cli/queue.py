@@ -1,7 +1,6 @@
 """`relay queue`: list what waits, and retry, hold, release or cancel it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -25,19 +24,17 @@ from relay.cli.story import show_stories, stories
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
 from relay.ids import QueueId
-from relay.maillog.events import DeliveryChanged, MessageClosed
 from relay.maillog.store import MailLog
+from relay.queue import by_hand
+from relay.queue.by_hand import Act, carry_out
 from relay.queue.model import State
 from relay.queue.operations import SLICE
 from relay.queue.rules import waits_of
 from relay.queue.selection import ListedDelivery, Selection
-from relay.queue.settlement import copies_skipped
 from relay.queue.store import QueueStore
 from relay.storage.database import Transaction
 from relay.storage.spool import SPOOL_NAME, Spool
 from relay.storage.sqlite import SqliteDatabase
-
-Verb = Callable[[QueueStore, Transaction, Selection, int], list[ListedDelivery]]
 
 All = Annotated[bool, typer.Option("--all", help="Everything that the command can apply to.")]
 Why = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why, for the mail log.")]
@@ -125,7 +122,7 @@ def retry(
     config: ConfigOption = None,
 ) -> None:
     """Make deferred deliveries due now. What is held stays held: see `relay queue release`."""
-    act = Act("retried", lambda store, tx, one, now: store.retry(tx, one, now), because)
+    act = by_hand.retry(because)
     _change(context, config, json, act, choice, everything)
 
 
@@ -139,8 +136,7 @@ def hold(
     config: ConfigOption = None,
 ) -> None:
     """Keep deliveries from being attempted until they are released; what is being attempted just now goes on."""
-    why = because or f"held by {caller()}"
-    act = Act("held", lambda store, tx, one, now: store.hold(tx, one, why), because)
+    act = by_hand.hold(caller(), because)
     _change(context, config, json, act, choice, everything)
 
 
@@ -154,7 +150,7 @@ def release(
     config: ConfigOption = None,
 ) -> None:
     """Make held deliveries due now."""
-    act = Act("released", lambda store, tx, one, now: store.release(tx, one, now), because)
+    act = by_hand.release(because)
     _change(context, config, json, act, choice, everything)
 
 
@@ -168,18 +164,8 @@ def cancel(
     config: ConfigOption = None,
 ) -> None:
     """Give deliveries up for good, without a report to the sender; what is being attempted just now goes on."""
-    why = because or f"cancelled by {caller()}"
-    act = Act("cancelled", lambda store, tx, one, now: store.cancel(tx, one, why), because)
+    act = by_hand.cancel(caller(), because)
     _change(context, config, json, act, choice, everything)
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What a command does to deliveries."""
-
-    verb: str
-    do: Verb
-    reason: str
 
 
 def _change(
@@ -232,40 +218,7 @@ def _store(configuration: Configuration) -> QueueStore:
 
 
 def _unit(tx: Transaction, store: QueueStore, selection: Selection, act: Act) -> list[ListedDelivery]:
-    now = SystemClock().now()
-    changed = act.do(store, tx, selection, now)
-    by_message: dict[QueueId, list[str]] = {}
-    for delivery in changed:
-        by_message.setdefault(delivery.message, []).append(delivery.target)
-    events = [
-        DeliveryChanged(
-            at=now, message=message, verb=act.verb, targets=tuple(targets), by=caller(), reason=act.reason
-        )
-        for message, targets in by_message.items()
-    ]
-    log = MailLog()
-    log.append(tx, events)
-    if act.verb == "cancelled":
-        for message in by_message:
-            skipped, _ = store.skip_copies(tx, message)
-            log.append(tx, copies_skipped(message, skipped, now))
-        log.append(tx, [end for message in by_message if (end := _closed(store, tx, message, now))])
-    return changed
-
-
-def _closed(store: QueueStore, tx: Transaction, message: QueueId, now: int) -> MessageClosed | None:
-    closing = store.closing(tx, message)
-    if closing is None:
-        return None
-    return MessageClosed(
-        at=now,
-        message=message,
-        login=closing.login,
-        sent=closing.sent,
-        failed=closing.failed,
-        logged=closing.logged,
-        seconds=(now - closing.accepted_at) / 1_000_000,
-    )
+    return carry_out(tx, store, MailLog(), selection, act, caller(), SystemClock().now())
 
 
 def _nothing(ids: Sequence[str]) -> str:
