@@ -35,7 +35,7 @@ def before_save(records: Records, name: str, row: Row, before: Row | None) -> No
     match name:
         case "Contact" | "Lead" | "User":
             row["Name"] = " ".join(str(part) for part in (row.get("FirstName"), row.get("LastName")) if part)
-            if "Email" in row and row["Email"]:
+            if row.get("Email"):
                 row["Email"] = str(row["Email"]).lower()  # Salesforce keeps addresses in lower case
         case "Opportunity":
             stage = str(row.get("StageName") or "")
