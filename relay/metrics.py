@@ -68,6 +68,7 @@ class Metrics:
         self._declare_service()
         self._declare_door()
         self._declare_queue()
+        self._declare_salesforce()
 
     def _declare_service(self) -> None:
         build = self._gauges("relay_build_info", "The running version; always 1.", "version", "python")
@@ -151,6 +152,25 @@ class Metrics:
             "relay_queue_oldest_seconds", "Age of the oldest delivery in the queue, by state.", "state"
         )
 
+    def _declare_salesforce(self) -> None:
+        self._called = self._counters(
+            "relay_salesforce_requests_total",
+            "Calls of Salesforce, by operation and result (ok, or the kind of fault).",
+            "operation",
+            "result",
+        )
+        self._call_took = self._histograms(
+            "relay_salesforce_request_duration_seconds",
+            "How long a call of Salesforce takes, by operation, with the sign-in where there was one.",
+            _SLOW,
+            "operation",
+        )
+        self._remaining = self._gauge(
+            "relay_salesforce_api_calls_remaining",
+            "API calls that the organisation has left of its 24 hours, as last seen; -1 before the first call.",
+        )
+        self._remaining.set(-1)
+
     # -- the service
 
     def started(self, seconds: float) -> None:
@@ -223,6 +243,15 @@ class Metrics:
     def logged(self, target: str, outcome: str) -> None:
         """Count what an attempt at a log copy ("bcc") or record ("api") came to."""
         self._log_outcomes[target, outcome].inc()
+
+    def salesforce_called(self, operation: str, result: str, seconds: float) -> None:
+        """Count and measure one call: operation such as query or create, result ok or a kind of fault."""
+        self._called[operation, result].inc()
+        self._call_took[operation,].observe(seconds)
+
+    def salesforce_remaining(self, calls: int) -> None:
+        """Set how many of the day's calls are left."""
+        self._remaining.set(calls)
 
     def queue_holds(self, counts: Mapping[str, int], oldest: Mapping[str, float]) -> None:
         """Set the gauges of the queue; a state that is not named holds nothing."""

@@ -89,7 +89,7 @@ class _Adapter(HTTPAdapter):
     ) -> requests.Response:
         del stream
         seconds = timeout if isinstance(timeout, int | float) else self._seconds
-        ends = time.monotonic() + CONNECT_SECONDS + 2 * seconds
+        ends = time.monotonic() + min(CONNECT_SECONDS, seconds) + 2 * seconds
         response = super().send(
             request,
             stream=True,

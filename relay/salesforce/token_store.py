@@ -1,0 +1,39 @@
+"""Refresh tokens that Salesforce replaced, in the relay's database: the newest one is the only one that works."""
+
+from relay.clock import Clock
+from relay.storage.database import Database, Transaction
+
+_NEWEST = "SELECT refresh_token FROM salesforce_token WHERE identity = ? AND origin = ?"
+"""Find the newest token of an identity that came of the one in the settings."""
+_KEEP = """
+INSERT INTO salesforce_token (identity, origin, refresh_token, replaced_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (identity) DO UPDATE
+   SET origin = excluded.origin, refresh_token = excluded.refresh_token, replaced_at = excluded.replaced_at
+"""
+"""Keep a token in place of the one before it."""
+
+
+class StoredTokens:
+    """A TokenKeeper over the database (relay.salesforce.dispatch.TokenKeeper)."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def load(self, identity: str, origin: str) -> str | None:
+        """Give the newest token that came of the one whose digest `origin` is; None when there is none."""
+
+        def read(tx: Transaction) -> str | None:
+            rows = tx.execute(_NEWEST, (identity, origin))
+            return str(rows[0][0]) if rows else None
+
+        return await self._database.read(read)
+
+    async def save(self, identity: str, origin: str, token: str) -> None:
+        """Keep a new token durably. Raises StorageError."""
+        now = self._clock.now()
+
+        def write(tx: Transaction) -> None:
+            tx.execute(_KEEP, (identity, origin, token, now))
+
+        await self._database.write(write)
