@@ -17,6 +17,7 @@ MAXIMUM_PARTS = 500
 MAXIMUM_HEADER = 64 * 1024
 """Octets of a part's header section that are read."""
 _MAXIMUM_BOUNDARY = 200
+_TOO_MANY = f"it has more than {MAXIMUM_PARTS} parts: the rest was not read"
 _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 )
@@ -77,7 +78,7 @@ class _Walk:
     ) -> Iterator[Part]:
         """Give the parts within [start, end), which begins with a header section."""
         if self._count >= MAXIMUM_PARTS:
-            self.problems[f"it has more than {MAXIMUM_PARTS} parts: the rest was not read"] = None
+            self.problems[_TOO_MANY] = None
             return
         self._count += 1
         body = self._body_at(start, end)
@@ -114,7 +115,10 @@ class _Walk:
         for found in line.finditer(self._octets, max(0, body - 2), end):
             if start is not None:
                 yield min(start, found.start()), found.start()
-            if found[1] or self._count >= MAXIMUM_PARTS:
+            if found[1]:
+                return
+            if self._count >= MAXIMUM_PARTS:
+                self.problems[_TOO_MANY] = None
                 return
             start = found.end() + 2
         if start is not None:
