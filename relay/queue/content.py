@@ -94,6 +94,23 @@ def reader_of(stored: StoredContent, spool: SpoolFiles, pool: Executor) -> Conte
     return SpoolContent(stored, stored.spool_name, spool, pool)
 
 
+def read_some(stored: StoredContent, spool: SpoolFiles, limit: int) -> bytes:
+    """Give what is sent, up to a number of octets; blocks. Raises StorageUnavailable when it cannot be read."""
+    if stored.inline is not None:
+        return MemoryContent(stored, stored.inline).inline()[:limit]
+    if stored.spool_name is None:
+        raise StorageUnavailable("the content is gone")
+    wire = bytearray(stored.prefix)
+    try:
+        for piece in _pieces(spool, stored.spool_name, stored.skips):
+            wire += piece
+            if len(wire) >= limit:
+                break
+    except OSError as exc:
+        raise StorageUnavailable(f"the spool file cannot be read: {exc.strerror}") from exc
+    return bytes(wire[:limit])
+
+
 async def read_original(reader: ContentReader) -> Original:
     """Read what a delivery report returns: the header section, and the body of a message that is not large."""
     limit = FULL_LIMIT if reader.octets <= FULL_LIMIT else HEADER_LIMIT

@@ -1,0 +1,183 @@
+"""*Today*: a rep's own mail of the last days, by what became of it and of its logging; live, with what can be done.
+
+The list asks for itself again every second or two and is answered 204 while nothing has changed; without JavaScript it
+is the same list, as it was when the page was loaded.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from relay.delivery_kind import Role
+from relay.ids import DeliveryId
+from relay.queue import by_hand
+from relay.queue.by_hand import Act
+from relay.queue.model import State
+from relay.queue.selection import ListedDelivery, Selection
+from relay.storage.database import Transaction
+from relay.web.access import Access, Entry, PageRoute, get, post
+from relay.web.asking import Ask
+from relay.web.sent_mail import Logged, Sent, below_of, sent_by
+
+_DAY = 86_400_000_000
+_DAYS = 7
+_ROWS = 50
+_COUNTED = 500
+"""Messages that the numbers above the list are counted over."""
+_SECOND = 1_000_000
+_OPEN = (State.WAITING, State.QUEUED, State.DEFERRED, State.HELD)
+
+SHOWN: Mapping[str, frozenset[Logged]] = {
+    "all": frozenset(Logged),
+    "needs_you": frozenset({Logged.NEEDS_YOU}),
+    "waiting": frozenset({Logged.WAITING}),
+    "logged": frozenset({Logged.LOGGED}),
+    "skipped": frozenset({Logged.SKIPPED, Logged.NONE}),
+}
+MARKS = {
+    Logged.LOGGED: "ok",
+    Logged.WAITING: "wait",
+    Logged.SKIPPED: "skip",
+    Logged.NEEDS_YOU: "bad",
+    Logged.NONE: "skip",
+}
+"""The mark of each state of the logging in the style sheet."""
+DELIVERED_MARKS = {"delivered": "ok", "in_progress": "wait", "failed": "bad", "bounced": "bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message of the list, with what its rep may do about its logging."""
+
+    sent: Sent
+    wait: int | None
+    """Seconds until its record is made; None when it does not wait for a time."""
+    may_stop: bool
+    may_retry: bool
+
+    @property
+    def mark(self) -> str:
+        """Give the mark of its logging."""
+        return MARKS[self.sent.logged]
+
+
+def routes() -> Sequence[PageRoute]:
+    """Give the routes."""
+    return (
+        get("/today", show, Access.SIGNED_IN, entry=Entry("main", "nav.today")),
+        get("/today/list", show_list, Access.SIGNED_IN),
+        post("/deliveries/{id}/stop", stop, Access.SIGNED_IN),
+        post("/deliveries/{id}/retry", retry, Access.SIGNED_IN),
+    )
+
+
+async def show(ask: Ask) -> Response:
+    """Show the whole page."""
+    return ask.render("today.html", 200, **await _listed(ask))
+
+
+async def show_list(ask: Ask) -> Response:
+    """Give the list alone, or 204 while it is what the browser has."""
+    values = await _listed(ask)
+    if values["version"] == ask.query("version"):
+        return Response(status_code=204)
+    return ask.render("today_list.html", 200, **values)
+
+
+async def _listed(ask: Ask) -> dict[str, object]:
+    shown = ask.query("show", "all")
+    shown = shown if shown in SHOWN else "all"
+    below = below_of(ask.query("below"))
+    recent = await ask.house.database.read(
+        lambda tx: sent_by(tx, ask.rep.login, ask.now - _DAYS * _DAY, _COUNTED, below)
+    )
+    wanted = [one for one in recent if one.logged in SHOWN[shown]]
+    lines = [line_of(one, ask.now) for one in wanted[:_ROWS]]
+    counts = Counter(one.logged for one in recent)
+    numbers = {name: sum(counts[one] for one in group) for name, group in SHOWN.items()}
+    more = wanted[_ROWS - 1].id if len(wanted) > _ROWS else ""
+    here = {name: value for name, value in (("show", shown), ("below", ask.query("below"))) if value}
+    return {
+        "lines": lines,
+        "shown": shown,
+        "numbers": numbers,
+        "more": more,
+        "days": _DAYS,
+        "counted": len(recent) == _COUNTED,
+        "query": urlencode(here),
+        "version": _version(lines, numbers),
+        "delivered_marks": DELIVERED_MARKS,
+    }
+
+
+def _version(lines: Sequence[Line], numbers: Mapping[str, int]) -> str:
+    return hashlib.sha256(repr((lines, numbers)).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def line_of(sent: Sent, now: int) -> Line:
+    """Say what can be done about a message's logging now."""
+    target = sent.logging
+    if target is None:
+        return Line(sent, None, may_stop=False, may_retry=False)
+    due = target.due_at
+    wait = (
+        None if due is None or target.state not in (State.QUEUED, State.DEFERRED) else (due - now) // _SECOND
+    )
+    return Line(
+        sent,
+        wait if wait is not None and wait > 0 else None,
+        may_stop=target.state in _OPEN,
+        may_retry=target.state in (State.HELD, State.DEFERRED),
+    )
+
+
+async def stop(ask: Ask) -> Response:
+    """Decide that a message is not to be logged: its record or log copy is not made any more."""
+    return await act_on(ask, by_hand.cancel(ask.rep.login, ask.words("today.stopped_by_you")), "not_logged")
+
+
+async def retry(ask: Ask) -> Response:
+    """Try the logging of a message again, now."""
+    one = await _mine(ask)
+    act = by_hand.release() if one.state is State.HELD else by_hand.retry()
+    return await act_on(ask, act, "retried")
+
+
+async def act_on(ask: Ask, act: Act, said: str) -> Response:
+    """Do something to the log copy or record that the path names, if it is this rep's; say what came of it."""
+    house, selection = ask.house, _selection(ask)
+
+    def change(tx: Transaction) -> list[ListedDelivery]:
+        changed = by_hand.carry_out(tx, house.queue, house.mail_log, selection, act, ask.rep.login, ask.now)
+        if changed:
+            ask.audit(tx, f"delivery.{act.verb}", changed[0].message)
+        return changed
+
+    changed = await house.database.write(change)
+    if changed:
+        house.actions.wake()
+    if ask.field("back") == "message" and changed:
+        return ask.redirect(f"/messages/{changed[0].message}", said=said)
+    return ask.redirect("/today", said=said if changed else "too_late")
+
+
+async def _mine(ask: Ask) -> ListedDelivery:
+    selection = _selection(ask)
+    found = await ask.house.database.read(lambda tx: ask.house.queue.list(tx, selection, 1))
+    if not found:
+        raise ask.refuse()
+    return found[0]
+
+
+def _selection(ask: Ask) -> Selection:
+    """Select what the path names among the open log copies and records of who asks."""
+    text = ask.path("id")
+    if not text.isdecimal() or len(text) > 18:
+        raise ask.refuse()
+    # A recipient's delivery is never stopped or hurried from here.
+    role = Role.RECORD if ask.field("role") == Role.RECORD else Role.LOG_COPY
+    return Selection(ids=(DeliveryId(int(text)),), login=ask.rep.login, states=_OPEN, role=role)
