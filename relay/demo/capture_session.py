@@ -190,18 +190,19 @@ class CaptureSession:
             return self._say("503 5.5.1 No valid recipients")
         self._say("354 Go ahead")
         wire = await self._content()
-        self._take(
-            Captured(
-                self._helo,
-                self._tls,
-                self._login,
-                transaction.sender,
-                transaction.parameters,
-                tuple(transaction.recipients),
-                tuple(transaction.refused),
-                wire,
-            )
+        message = Captured(
+            self._helo,
+            self._tls,
+            self._login,
+            transaction.sender,
+            transaction.parameters,
+            tuple(transaction.recipients),
+            tuple(transaction.refused),
+            wire,
         )
+        if refusal := self._manners.judge(message):
+            return self._say(refusal)
+        self._take(message)
         return self._say("250 2.6.0 Taken")
 
     async def _content(self) -> bytes:

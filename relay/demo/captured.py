@@ -62,6 +62,11 @@ def by_local_part(address: str) -> str | None:
     return None
 
 
+def take_all(_: Captured) -> str | None:
+    """Take every content."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Manners:
     """How the hop behaves."""
@@ -73,3 +78,5 @@ class Manners:
     """Offer AUTH, and refuse mail of those who did not sign in, when there are any."""
     verdict: Callable[[str], str | None] = by_local_part
     """What to answer a forward-path with; None: taken."""
+    judge: Callable[[Captured], str | None] = take_all
+    """What to answer a content with, which is then not kept; None: taken. It sees each message before it is kept."""
