@@ -83,6 +83,11 @@ def find_exclusion(
     )
 
 
+def recipient_exclusion(layers: Sequence[Exclusions], recipient: str) -> Exclusion | None:
+    """Say why one recipient (comparable, any case) is not looked up though the mail itself is logged; None: it is."""
+    return next((found for layer in layers if (found := _in_layer(layer, recipient))), None)
+
+
 def _automated(layers: Sequence[Exclusions], header: Header) -> Exclusion | None:
     rule = next((layer.automated for layer in layers if layer.automated), "")
     reason = automated(header) if rule else None

@@ -5,7 +5,7 @@ leads and on an account or opportunity at once (Object Reference, Task: WhatId m
 opportunities and accounts come from contacts alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from relay.config.recording import MatchSettings
@@ -58,16 +58,23 @@ NOTHING_NAMED = Explicit()
 
 
 def to_look_up(
-    recipients: Sequence[ToldRecipient], rules: MatchSettings, *, bcc: bool
+    recipients: Sequence[ToldRecipient],
+    rules: MatchSettings,
+    *,
+    bcc: bool,
+    left_out: Callable[[str], bool] = lambda _: False,
 ) -> tuple[ToldRecipient, ...]:
     """Give the recipients that are looked up: who really got the mail, without doubles, as many as are allowed.
 
-    Blind copies count only with `bcc` (logging.capture.bcc_recipients).
+    Blind copies count only with `bcc` (logging.capture.bcc_recipients). `left_out` says of an address (in its
+    `address_key`) that it is excluded or internal: a mail to a customer is not recorded on the colleague in Cc.
     """
     distinct: dict[str, ToldRecipient] = {}
     for one in recipients:
         if one.state is State.SENT and (bcc or one.kind is not RecipientKind.BCC):
-            distinct.setdefault(address_key(one.address), one)
+            key = address_key(one.address)
+            if not left_out(key):
+                distinct.setdefault(key, one)
     return tuple(distinct.values())[: rules.maximum_recipients]
 
 
