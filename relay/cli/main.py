@@ -6,11 +6,24 @@ from typing import Annotated
 
 import typer
 
-from relay.cli import backup, check, config, demo, hash_password, log, queue, serve, service, trace, user
+from relay.cli import (
+    backup,
+    check,
+    config,
+    demo,
+    hash_password,
+    log,
+    queue,
+    reminders,
+    serve,
+    service,
+    trace,
+    user,
+)
 from relay.cli.common import ConfigOption, remember_config
 from relay.errors import CommandError, ConfigError, RelayError
 
-_PARTS = (serve, service, demo, check, config, trace, log, queue, user, hash_password, backup)
+_PARTS = (serve, service, demo, check, config, trace, log, queue, user, reminders, hash_password, backup)
 _EXIT_CONFIG = 78
 
 

@@ -228,3 +228,43 @@ class MessageClosed(Event):
     logged: str
     """sent, skipped, failed, cancelled or none: what became of the log copy or record."""
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemindersSwitched(Event):
+    """A rep's reminders are kept in step with Salesforce from now on, or no more."""
+
+    name = "reminders.switched"
+
+    login: str
+    sync: str
+    """off or two_way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemindersSynced(Event):
+    """Something travelled between a rep's reminders and Salesforce; a run that finds nothing says nothing."""
+
+    name = "reminders.synced"
+
+    login: str
+    pulled: int
+    """Taken over from Salesforce, new or changed."""
+    pushed: int
+    deleted: int
+    """On either side."""
+    conflicts: int
+    """Fields that both sides had changed; the history of the reminder tells."""
+    errors: int
+    """What Salesforce refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReminderDeletionsWait(Event):
+    """So much was deleted in Salesforce at once that somebody must confirm it; meanwhile nothing is kept in step."""
+
+    name = "reminders.deletions_wait"
+    level = logging.WARNING
+
+    login: str
+    deletions: int

@@ -1,0 +1,1 @@
+"""Reminders: to-dos of reps, kept in step with Salesforce Tasks where that is switched on."""
