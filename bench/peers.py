@@ -172,6 +172,7 @@ limits:
   connections: {{total: {self.connections}, per_network: {self.connections}}}
   junk_commands: 1000000
 metrics: {{address: null}}
+web: null
 users:
 {"".join(map(_user, range(self.users)))}"""
 

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 from relay.building import Built, build, build_problems
 from relay.clock import SystemClock
@@ -19,12 +20,16 @@ from relay.config.difference import Difference, differences, in_force
 from relay.config.loader import Configuration, load
 from relay.config.secrets import read_secret
 from relay.delivery.courier import SmtpCourier
+from relay.directory.change_store import ChangeStore
+from relay.directory.changes import merged_configuration
 from relay.directory.credentials import Credentials
+from relay.directory.model import Directory
 from relay.directory.store import DirectoryStore
 from relay.errors import CommandError, ConfigError, StorageError
 from relay.logs import finish, setup
 from relay.maillog.store import MailLog
 from relay.metrics import Metrics
+from relay.page import serve_page
 from relay.process import (
     GRACE,
     Wishes,
@@ -39,11 +44,15 @@ from relay.process import (
 from relay.queue.listing import Listing, Standing
 from relay.queue.runner import Runner
 from relay.queue.store import QueueStore
+from relay.storage.database import Transaction
 from relay.storage.keys import lasting_key
 from relay.storage.lease import StateLock
 from relay.storage.spool import SPOOL_NAME, Spool
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from relay.submission.listener import Submission, SubmissionParts
+
+if TYPE_CHECKING:
+    from relay.salesforce.client import SalesforceClient
 
 logger = logging.getLogger(__name__)
 
@@ -97,11 +106,27 @@ async def _serve(configuration: Configuration) -> None:
         tell_systemd("STOPPING=1")
 
 
+def _with_changes(configuration: Configuration, tx: Transaction) -> tuple[Configuration, Directory]:
+    """Give the settings and the reps with what was changed on the page."""
+    merged = merged_configuration(configuration, ChangeStore().read(tx).for_all)
+    return merged, DirectoryStore().snapshot(tx, merged.settings, merged.place)
+
+
 class Service:
     """The parts of one running service. Fulfils relay.web.health.Actions."""
 
-    def __init__(self, database: SqliteDatabase, built: Built, meter: Metrics, wishes: Wishes) -> None:
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        built: Built,
+        meter: Metrics,
+        wishes: Wishes,
+        *,
+        entered: Configuration | None = None,
+    ) -> None:
         self.built = built
+        self.entered = entered or built.configuration
+        """The settings in force without what was changed on the page."""
         self.database = database
         self.meter = meter
         self.wishes = wishes
@@ -140,11 +165,8 @@ class Service:
         path = configuration.state_dir / DATABASE_NAME
         database = await SqliteDatabase.open(path, create=True, observe=meter.commit_took)
         stack.push_async_callback(database.close)
-        store = DirectoryStore()
-        directory = await database.read(
-            lambda tx: store.snapshot(tx, configuration.settings, configuration.place)
-        )
-        return cls(database, build(configuration, directory), meter, wishes)
+        merged, directory = await database.read(partial(_with_changes, configuration))
+        return cls(database, build(merged, directory), meter, wishes, entered=configuration)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Start the parts in order; the stack stops them in reverse. Raises CommandError when a port is taken."""
@@ -188,6 +210,11 @@ class Service:
         admin = HttpServer(admin_app(self))
         await admin.start(self.state_dir / SOCKET_NAME)
         stack.push_async_callback(admin.stop)
+        await serve_page(self, stack)
+
+    def salesforce(self) -> "SalesforceClient | None":
+        """Give what asks Salesforce; None when the settings name no organisation."""
+        return None
 
     # What the parts are made of
 
@@ -243,8 +270,8 @@ class Service:
             self._look.clear()
             self._check_disk()
             try:
-                await self._take_new_reps()
-            except (StorageError, ConfigError) as exc:
+                await self.take_changes()
+            except (StorageError, ConfigError, CommandError) as exc:
                 logger.error("changed reps cannot be used; the earlier ones stay: %s", exc)  # noqa: TRY400 - its text says all
 
     def _check_disk(self) -> None:
@@ -259,16 +286,20 @@ class Service:
                 self.free_octets = 0
             self.meter.disk_free(self.free_octets)
 
-    async def _take_new_reps(self) -> None:
-        """Swap the directory and the rules for new ones when a command has changed reps."""
+    async def take_changes(self) -> None:
+        """Go by the reps, and by the settings for all, as a command or the page has changed them.
+
+        Raises ConfigError or CommandError when they cannot be used; then the earlier ones stay.
+        """
         if await self.database.read(self.directory_store.current_version) == self.built.directory.version:
             return
         async with self._changing:
-            configuration = self.built.configuration
-            directory = await self.database.read(
-                lambda tx: self.directory_store.snapshot(tx, configuration.settings, configuration.place)
-            )
-            self.built = self.built.with_directory(directory)
+            configuration, directory = await self.database.read(partial(_with_changes, self.entered))
+            before = self.built.configuration
+            if (configuration.settings, configuration.places) == (before.settings, before.places):
+                self.built = self.built.with_directory(directory)
+            else:
+                self._use(await asyncio.to_thread(build, configuration, directory))
         logger.info("the reps were changed; there are %d now", len(directory.reps()))
 
     # Reloading: everything is built before anything is swapped
@@ -304,13 +335,12 @@ class Service:
         problems = await asyncio.to_thread(build_problems, wanted)
         if any(problem.severity == "error" for problem in problems):
             raise ConfigError(tuple(problems))
-        configuration = in_force(before, wanted)
-        directory = await self.database.read(
-            lambda tx: self.directory_store.snapshot(tx, configuration.settings, configuration.place)
-        )
+        entered = in_force(self.entered, wanted)
+        configuration, directory = await self.database.read(partial(_with_changes, entered))
         built = await asyncio.to_thread(build, configuration, directory)
         if before.settings.logs != configuration.settings.logs:
             _set_up_logs(configuration)
+        before, self.entered = self.entered, entered
         self._use(built)
         return differences(before.settings, wanted.settings)
 

@@ -171,8 +171,8 @@ class RelaySettings(Settings):
     """The Salesforce organisation."""
     reminders: ReminderSettings = ReminderSettings()
     """Reminders kept in step with Salesforce Tasks."""
-    web: WebSettings | None = None
-    """The web page."""
+    web: WebSettings | None = WebSettings()
+    """The web page; null: none."""
     users: tuple[UserSettings, ...] = ()
     """The reps."""
     include: tuple[str, ...] = ()

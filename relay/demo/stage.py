@@ -28,6 +28,7 @@ logging:
   mode: bcc
   exclude: {{internal: auto}}
 metrics: {{address: "127.0.0.1:{metrics}"}}
+web: {{address: "127.0.0.1:{web}"}}
 users:
 """
 
@@ -48,6 +49,7 @@ class Stage:
     submission: int
     submissions: int
     metrics: int
+    web: int
     upstream: int
     passwords: dict[str, str]
 
@@ -64,11 +66,12 @@ class Stage:
 
 def set_up(folder: Path, base: int) -> Stage:
     """Write certificate and settings into an empty folder. Passwords are new each time and kept as hashes only."""
-    submission, submissions, metrics, upstream = free_ports(4, base)
+    submission, submissions, metrics, web, upstream = free_ports(5, base)
     passwords = {rep.login: secrets.token_urlsafe(24) for rep in REPS}
-    stage = Stage(folder, submission, submissions, metrics, upstream, passwords)
+    stage = Stage(folder, submission, submissions, metrics, web, upstream, passwords)
     write_certificate(folder)
-    head = _HEAD.format(submission=submission, submissions=submissions, metrics=metrics, upstream=upstream)
+    ports = {"submission": submission, "submissions": submissions, "metrics": metrics, "web": web}
+    head = _HEAD.format(**ports, upstream=upstream)
     users = "".join(_user(rep, passwords[rep.login]) for rep in REPS)
     stage.config.touch(mode=0o600)
     stage.config.write_text(head + users, "utf-8")

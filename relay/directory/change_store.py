@@ -25,7 +25,7 @@ _TOKENS = "SELECT login_key, name, sha256, created_at FROM page_token ORDER BY c
 # App passwords that work no more.
 _REVOKED = "SELECT sha256 FROM revoked_token"
 # Passwords of reps of the settings.
-_PASSWORDS = "SELECT login_key, encoded FROM page_password"  # noqa: S105
+_PASSWORDS = "SELECT login_key, encoded FROM page_password"
 # A setting is changed.
 _SET = """
 INSERT INTO changed_setting (login_key, key, value, changed_at, changed_by) VALUES (?, ?, ?, ?, ?)

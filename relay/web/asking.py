@@ -60,6 +60,12 @@ class House:
         """Give the page's own settings."""
         return self.configuration.settings.web or WebSettings()
 
+    def public_url(self, request: Request) -> str:
+        """Give the address that people reach the page at, without a slash at its end, for links in mail."""
+        if self.web.public_url:
+            return self.web.public_url.rstrip("/")
+        return f"{request.url.scheme}://{request.headers.get('host', '')}"
+
 
 class Ask:
     """One request. A page's handler gets it and gives a Response."""

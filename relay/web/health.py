@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import socket
+import ssl
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from relay.config.types import SocketAddress
 from relay.errors import CommandError
@@ -128,7 +130,15 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """One application on one socket, from `start` to `stop`."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tls: ssl.SSLContext | None = None,
+        proxies: Sequence[str] = (),
+        connections: int = _CONNECTIONS,
+    ) -> None:
+        """Make the server; `proxies` are networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
         config = uvicorn.Config(
             app,
             http="h11",
@@ -139,7 +149,12 @@ class HttpServer:
             server_header=False,
             date_header=False,
             backlog=_BACKLOG,
-            limit_concurrency=_CONNECTIONS,
+            limit_concurrency=connections,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+            # uvicorn asks for files first, and calls this instead of reading them.
+            ssl_certfile="-" if tls else None,
+            ssl_context_factory=(lambda _config, _make: tls) if tls else None,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=2,
             h11_max_incomplete_event_size=16_384,

@@ -54,6 +54,11 @@ class Renderer:
         }
         return self._environment.get_template(template).render({**around, **values})
 
+    def first_page(self, ask: "Ask", menu: str = "main") -> str:
+        """Give the path of the first page in a menu that this person may see; "" when there is none."""
+        items = self._menus(ask)(menu)
+        return items[0].path if items else ""
+
     def _menus(self, ask: "Ask") -> Callable[[str], list[MenuItem]]:
         here = ask.request.url.path
 

@@ -16,13 +16,13 @@ ADD_SESSION = """
 INSERT INTO page_session (id_hash, login_key, how, client, agent, created_at, seen_at, expires_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 """Somebody signed in."""
-FIND_SESSION = f"""
-SELECT {(_SESSION := "id_hash, login_key, how, client, agent, created_at, seen_at, expires_at")}
+FIND_SESSION = """
+SELECT id_hash, login_key, how, client, agent, created_at, seen_at, expires_at
 FROM page_session WHERE id_hash = ? AND expires_at > ?"""
 """One session that has not ended."""
-SESSIONS_OF = (
-    f"SELECT {_SESSION} FROM page_session WHERE login_key = ? AND expires_at > ? ORDER BY created_at"
-)
+SESSIONS_OF = """
+SELECT id_hash, login_key, how, client, agent, created_at, seen_at, expires_at
+FROM page_session WHERE login_key = ? AND expires_at > ? ORDER BY created_at"""
 """All of somebody's sessions."""
 TOUCH_SESSION = "UPDATE page_session SET seen_at = ? WHERE id_hash = ?"
 """A session was used."""

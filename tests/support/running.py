@@ -82,6 +82,7 @@ def _base(submission: int, submissions: int, gateway: int, upstream: int) -> Set
         "notices": {"from": "postmaster@example.com", "route": "main"},
         "logging": {"mode": "bcc", "exclude": {"internal": "off", "automated": False}},
         "metrics": {"address": None},
+        "web": None,
         "limits": {"messages_per_user": "0/h", "messages_per_session": 100000},
         "users": [
             _user("ana", PASSWORD, ["ana@example.com"], BCC),

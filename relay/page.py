@@ -1,0 +1,175 @@
+"""Serve the page of the running service: open its port at the start, build what answers there at the first request."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Protocol
+
+from relay.config.loader import Configuration
+from relay.config.secrets import read_secret
+from relay.directory.credentials import Credentials
+from relay.directory.model import Directory
+from relay.maillog.events import Event
+from relay.maillog.store import MailLog
+from relay.policy.decision import PlannedDelivery
+from relay.policy.rules import Rules
+from relay.queue.model import NewMessage
+from relay.queue.runner import Runner
+from relay.queue.store import QueueStore
+from relay.storage.sqlite import SqliteDatabase
+from relay.tls import server_context
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from relay.clock import Clock
+    from relay.salesforce.client import SalesforceClient
+
+logger = logging.getLogger(__name__)
+
+_CONNECTIONS = 512
+"""A browser holds six connections, and stays on each for seconds."""
+
+
+class _Built(Protocol):
+    """What the service goes by at a moment."""
+
+    @property
+    def configuration(self) -> Configuration: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def rules(self) -> Rules: ...
+
+
+class Serving(Protocol):
+    """What the page needs of the service; relay.server.Service is it."""
+
+    database: SqliteDatabase
+    credentials: Credentials
+    store: QueueStore
+    mail_log: MailLog
+    runner: Runner
+
+    @property
+    def built(self) -> _Built:
+        """Give what the service goes by now."""
+        ...
+
+    @property
+    def clock(self) -> "Clock":
+        """Give the clock."""
+        ...
+
+    def wake(self) -> None:
+        """Look at once for what is due."""
+        ...
+
+    async def status(self) -> Mapping[str, object]:
+        """Give the live state."""
+        ...
+
+    async def take_changes(self) -> None:
+        """Go by what was changed in the store."""
+        ...
+
+    def salesforce(self) -> "SalesforceClient | None":
+        """Give what asks Salesforce."""
+        ...
+
+
+class ServiceActions:
+    """Fulfils relay.web.actions.Actions for the page, and is all of the service that the page can reach."""
+
+    def __init__(self, service: Serving) -> None:
+        self._service = service
+
+    def configuration(self) -> Configuration:
+        """Give the settings in force."""
+        return self._service.built.configuration
+
+    def directory(self) -> Directory:
+        """Give the reps."""
+        return self._service.built.directory
+
+    def rules(self) -> Rules:
+        """Give the rules that mail is decided by."""
+        return self._service.built.rules
+
+    async def take_changes(self) -> None:
+        """Go by what the page has just stored."""
+        await self._service.take_changes()
+
+    def wake(self) -> None:
+        """Look at once for what is due."""
+        self._service.wake()
+
+    def next_number(self) -> int:
+        """Give the number of the next message."""
+        return self._service.runner.next_number()
+
+    async def accept(
+        self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event]
+    ) -> None:
+        """Take mail of the relay's own into the queue."""
+        await self._service.runner.accept(message, plan, events)
+
+    async def status(self) -> Mapping[str, object]:
+        """Give the live state."""
+        return await self._service.status()
+
+    def salesforce(self) -> "SalesforceClient | None":
+        """Give what asks Salesforce."""
+        return self._service.salesforce()
+
+
+class _Lazily:
+    """Builds the application when the first request comes: a relay whose page nobody opens does not pay for it."""
+
+    def __init__(self, service: Serving) -> None:
+        self._service = service
+        self._app: ASGIApp | None = None
+        self._building = asyncio.Lock()
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer one request."""
+        async with self._building:
+            if self._app is None:
+                self._app = await asyncio.to_thread(self._build)
+        await self._app(scope, receive, send)
+
+    def _build(self) -> "ASGIApp":
+        from relay.web.app import page_app
+
+        service = self._service
+        return page_app(
+            ServiceActions(service),
+            service.database,
+            credentials=service.credentials,
+            clock=service.clock,
+            queue=service.store,
+            mail_log=service.mail_log,
+        )
+
+
+async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
+    """Open the page's port, if the settings name one; the stack closes it. Raises CommandError when it is taken."""
+    from relay.web.health import HttpServer
+
+    configuration = service.built.configuration
+    web = configuration.settings.web
+    if web is None:
+        return
+    context = None
+    if web.tls == "implicit":
+        tls = configuration.settings.tls
+        assert tls is not None, "the loader refuses web.tls without tls:"
+        key = read_secret(tls.private_key, configuration.path.parent)
+        context = server_context(
+            configuration.resolve(tls.certificate), key, minimum=tls.minimum_version, client_ca=None
+        )
+    server = HttpServer(_Lazily(service), tls=context, proxies=web.trusted_proxies, connections=_CONNECTIONS)
+    bound = await server.start(web.address)
+    stack.push_async_callback(server.stop)
+    logger.info("the page is on %s://%s", "https" if context else "http", bound)
