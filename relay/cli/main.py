@@ -11,10 +11,12 @@ from relay.cli import (
     check,
     config,
     demo,
+    explain,
     hash_password,
     log,
     queue,
     reminders,
+    rule_tests,
     serve,
     service,
     trace,
@@ -23,7 +25,22 @@ from relay.cli import (
 from relay.cli.common import ConfigOption, remember_config
 from relay.errors import CommandError, ConfigError, RelayError
 
-_PARTS = (serve, service, demo, check, config, trace, log, queue, user, reminders, hash_password, backup)
+_PARTS = (
+    serve,
+    service,
+    demo,
+    check,
+    config,
+    trace,
+    explain,
+    rule_tests,
+    log,
+    queue,
+    user,
+    reminders,
+    hash_password,
+    backup,
+)
 _EXIT_CONFIG = 78
 
 

@@ -22,6 +22,7 @@ from relay.policy.rules import Rules
 from relay.queue.model import State
 from relay.salesforce.mime_fields import mailboxes
 from relay.salesforce.model import NO_CONTROLS, Controls, MessageFacts, ToldRecipient
+from relay.salesforce.recipients import address_key
 
 Verdict = Literal["ok", "no", "info"]
 Outcome = Literal["refused", "log", "skipped", "given"]
@@ -117,11 +118,20 @@ def explain(mail: Tried, rules: Rules, signed_bcc: Literal["refuse", "keep"] = "
         decision.rule,
         tuple(steps),
         tuple(map(_masked, decision.deliveries)),
-        tuple(
-            one.target
-            for one in decision.deliveries
-            if one.role is Role.RECIPIENT and not is_left_out(one.target, mail.rep, rules)
-        ),
+        _looked_up(decision, mail, rules),
+    )
+
+
+def _looked_up(decision: Accept, mail: Tried, rules: Rules) -> tuple[str, ...]:
+    """Give who is looked up: nobody excluded, and blind copies only where they are recorded."""
+    named = {address_key(one) for one in _named(mail.header, ("to", "cc"))}
+    blind = rules.build.settings.logging.capture.bcc_recipients
+    return tuple(
+        one.target
+        for one in decision.deliveries
+        if one.role is Role.RECIPIENT
+        and (blind or address_key(one.target) in named)
+        and not is_left_out(one.target, mail.rep, rules)
     )
 
 
