@@ -1,7 +1,6 @@
 """`relay config show` and `relay config schema`: the settings as they are in force, and the form they have."""
 
 import json as json_text
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -9,14 +8,9 @@ import typer
 from relay.cli.common import ConfigOption, JsonOption, load_configuration
 from relay.cli.show import print_json
 from relay.config.loader import Configuration
-from relay.config.model import RelaySettings
-from relay.config.outline import settings_of
-from relay.config.types import Settings
 from relay.config.writing import block
-from relay.directory.model import mask_address
+from relay.directory.effective import effective, leaves
 
-_MASKED = "***"
-_HASHES = frozenset({"password", "sha256"})
 _PLACE_COLUMN = 64
 
 
@@ -42,7 +36,7 @@ def show(
     if json:
         items = [
             {"path": path, "value": value, "place": configuration.place(path)}
-            for path, value in _leaves(values, "")
+            for path, value in leaves(values)
         ]
         print_json("relay.config/1", items)
         return
@@ -55,55 +49,6 @@ def schema() -> None:
     from relay.config.reference import json_schema
 
     print(json_text.dumps(json_schema(), indent=2, ensure_ascii=False))
-
-
-def effective(settings: RelaySettings, *, reveal: bool) -> dict[str, object]:
-    """Give the settings as they are in force, without what is secret."""
-    return _group(settings, reveal)
-
-
-def _group(group: Settings, reveal: bool) -> dict[str, object]:
-    """Give a group's settings by their names in the file; later versions' only when they were written."""
-    dumped = group.model_dump(mode="json", by_alias=True)
-    shown: dict[str, object] = {}
-    for setting in settings_of(type(group)):
-        value = getattr(group, setting.field)
-        if setting.later and setting.field not in group.model_fields_set:
-            continue
-        if isinstance(value, Settings):
-            shown[setting.name] = _named(value) if setting.kind == "secret" else _group(value, reveal)
-        elif setting.group is not None and isinstance(value, tuple):
-            shown[setting.name] = [_group(item, reveal) for item in value]
-        elif setting.group is not None and isinstance(value, dict):
-            shown[setting.name] = {name: _group(item, reveal) for name, item in value.items()}
-        else:
-            shown[setting.name] = _shown(setting.name, dumped[setting.name], reveal)
-    return shown
-
-
-def _named(reference: Settings) -> dict[str, object]:
-    """Give where a secret is kept; its value is not read."""
-    return {name: value for name, value in reference.model_dump().items() if value is not None}
-
-
-def _shown(name: str, value: object, reveal: bool) -> object:
-    if isinstance(value, str):
-        if name in _HASHES:
-            return _MASKED
-        if name == "email_to_salesforce" and not reveal:
-            return mask_address(value)
-    return value
-
-
-def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from _leaves(item, f"{path}.{name}" if path else name)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for number, item in enumerate(value):
-            yield from _leaves(item, f"{path}.{number}")
-    else:
-        yield path, value
 
 
 def _place(configuration: Configuration, path: str) -> str:
