@@ -1,1 +1,1 @@
-"""The simulated Salesforce: what the relay needs of one, on loopback and as strict as the real one."""
+"""A simulated Salesforce: its REST API, strict as the real one, and the mail server of Email to Salesforce."""

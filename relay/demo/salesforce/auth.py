@@ -175,7 +175,6 @@ class Auth:
         """Give the user of a JWT (RFC 7523); its `exp` may be a number or, as simple-salesforce writes it, a string."""
         options = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
         try:
-            options["verify_sub"] = True
             claims = jwt.decode(assertion, _key().public_key(), algorithms=["RS256"], options=options)  # type: ignore[arg-type]  # its TypedDict
             ends = float(claims.get("exp", 0))
         except (jwt.InvalidTokenError, ValueError, TypeError) as error:

@@ -100,9 +100,9 @@ class SObject:
         return indexed(replace(self, fields=tuple(fields)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Schema:
-    """All objects of the organisation, as its settings leave them."""
+    """All objects of the organisation, as its settings leave them; two are the same when they are one."""
 
     objects: Mapping[str, SObject]
     """By lower-case name."""
@@ -179,4 +179,4 @@ SYSTEM = (
 
 def sobject(name: str, prefix: str, fields: Sequence[Field], **more: bool) -> SObject:
     """Make an object from its own fields and those that every object has."""
-    return indexed(SObject(name, prefix, SYSTEM + tuple(fields), **more))
+    return indexed(SObject(name, prefix, SYSTEM + tuple(fields), **more))  # type: ignore[arg-type]  # its flags, by name

@@ -97,8 +97,8 @@ def _shaped(
 
 def _with_gaps(objects: dict[str, SObject]) -> Schema:
     """Note what toggles took away, so that who asks for it is not blamed."""
-    missing = set()
-    hidden = set()
+    missing: set[str] = set()
+    hidden: set[tuple[str, str]] = set()
     for full in _objects(_EVERYTHING):
         here = objects.get(full.name.lower())
         if here is None:

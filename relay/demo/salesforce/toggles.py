@@ -13,6 +13,8 @@ STATUSES: tuple[Status, ...] = (
     ("Waiting on someone else", False),
     ("Deferred", False),
 )
+INTEGRATION_USERNAME = "integration@relay.demo"
+"""Whom client credentials sign in as."""
 PRIORITIES: tuple[Status, ...] = (("High", True), ("Normal", False), ("Low", False))
 
 
@@ -48,8 +50,8 @@ class Toggles:
     """`Object.Field` that the organisation made required."""
     private_objects: frozenset[str] = frozenset()
     """Objects of which a user who is no administrator sees only his own records."""
-    administrators: frozenset[str] = frozenset()
-    """Usernames that see everything, beside the integration user."""
+    administrators: frozenset[str] = frozenset({INTEGRATION_USERNAME})
+    """Usernames that see everything."""
     audit_fields: bool = False
     """Set Audit Fields upon Record Creation: CreatedDate and its like may be given at insert."""
     duplicate_rules: bool = False

@@ -52,8 +52,10 @@ class Server:
         self._open[task] = writer
         try:
             await self._converse(_Connection(reader, writer))
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, h11.RemoteProtocolError):
+        except (OSError, TimeoutError, h11.RemoteProtocolError):
             pass  # the client has gone, or speaks something else
+        except asyncio.CancelledError:
+            pass  # stop() ends it; a cancelled task would be told to the log by asyncio.streams (Python 3.11)
         finally:
             del self._open[task]
             writer.transport.abort()
