@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import is_
 
 from relay.delivery_kind import Transport
 from relay.errors import StorageError
@@ -27,6 +28,16 @@ _LAST_SETTLEMENTS = 10.0
 """Seconds that settlements and accepts under way get to be stored when the relay stops."""
 
 
+class _Run:
+    """One group of deliveries that a courier is at work on."""
+
+    __slots__ = ("overdue", "task")
+
+    def __init__(self) -> None:
+        self.overdue = False
+        self.task: asyncio.Task[None] | None = None
+
+
 class Attempts:
     """Makes attempts and owns the tasks they run in."""
 
@@ -44,7 +55,9 @@ class Attempts:
         self._budget = budget
         self._room_made = room_made
         self._tasks: set[asyncio.Task[None]] = set()
-        self._attempting: set[asyncio.Task[None]] = set()
+        self._running: dict[_Run, float] = {}
+        """What couriers are at work on, and when (loop time) each is broken off."""
+        self._watching: asyncio.TimerHandle | None = None
         self._pool = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="relay-content")
         self._faults: set[str] = set()
 
@@ -64,17 +77,24 @@ class Attempts:
         """Let what waits to be settled wait no longer."""
         self._settler.settle_now()
 
-    async def attempt(self, claimed: ClaimedMessage) -> None:
-        """Attempt deliveries that are counted in the budget already, settle them, and count them out again.
+    def begin(self, claimed: ClaimedMessage, ended: Callable[[], None] = lambda: None) -> None:
+        """Attempt deliveries that are counted in the budget already, settle them, and count them out; then call `ended`.
 
         Groups that do not share a hop are attempted side by side, each settled as soon as it ends.
         """
         courier = self._couriers[claimed.deliveries[0].transport]
-        first, *others = self._groups(courier, claimed)
-        tasks = [self.own(self._attempt_group(courier, claimed, group)) for group in others]
-        await self._attempt_group(courier, claimed, first)
-        if tasks:
-            await asyncio.wait(tasks)
+        groups = self._groups(courier, claimed)
+        left = len(groups)
+
+        def one_ended() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                ended()
+
+        for group in groups:
+            run = _Run()
+            run.task = self.own(self._attempt(courier, claimed, group, run, one_ended))
 
     def _groups(self, courier: Courier, claimed: ClaimedMessage) -> Sequence[Sequence[Delivery]]:
         try:
@@ -82,6 +102,8 @@ class Attempts:
         except Exception as exc:  # noqa: BLE001 - a courier's fault must not lose mail; it is logged and deferred
             self._fault(f"the {courier.transport} courier cannot split a message", exc)
             return [claimed.deliveries]
+        if len(groups) == 1 and _same(groups[0], claimed.deliveries):  # as nearly always
+            return groups
         if sorted(one.id for group in groups for one in group) != sorted(
             one.id for one in claimed.deliveries
         ):
@@ -89,16 +111,23 @@ class Attempts:
             return [claimed.deliveries]
         return groups
 
-    async def _attempt_group(
-        self, courier: Courier, claimed: ClaimedMessage, group: Sequence[Delivery]
+    async def _attempt(
+        self,
+        courier: Courier,
+        claimed: ClaimedMessage,
+        group: Sequence[Delivery],
+        run: "_Run",
+        ended: Callable[[], None],
     ) -> None:
+        settler = self._settler
         try:
             route = self._route(courier, claimed, group)
-            began = self._settler.clock.monotonic()
-            reader, outcomes = await self._outcomes(courier, claimed, group)
-            self._settler.meter.attempt_took(route, self._settler.clock.monotonic() - began)
-            await self._settler.settle(claimed.message, group, outcomes, reader, route)
+            began = settler.clock.monotonic()
+            reader, outcomes = await self._outcomes(courier, claimed, group, run)
+            settler.meter.attempt_took(route, settler.clock.monotonic() - began)
+            await settler.settle(claimed.message, group, outcomes, reader, route)
         finally:
+            ended()
             self._budget.end(group[0].transport, len(group))
             if self._budget.short:
                 self._room_made()
@@ -111,33 +140,54 @@ class Attempts:
             return "unknown"
 
     async def _outcomes(
-        self, courier: Courier, claimed: ClaimedMessage, group: Sequence[Delivery]
+        self, courier: Courier, claimed: ClaimedMessage, group: Sequence[Delivery], run: "_Run"
     ) -> tuple[ContentReader | None, Mapping[DeliveryId, Outcome]]:
         """Give what the courier says; trouble that it should have turned into an outcome is deferred, loudly."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._attempting.add(task)
         reader: ContentReader | None = None
         try:
             reader = reader_of(claimed.content, self._spool, self._pool)
-            async with asyncio.timeout(self._settler.rules.attempt_limit):
-                outcomes = await courier.attempt((Batch(claimed.message, group, reader),))
+            self._watch(run)
+            outcomes = await courier.attempt((Batch(claimed.message, group, reader),))
         except StorageError as exc:
             logger.error("%s: %s", claimed.message.id, exc)  # noqa: TRY400 - the store is at fault; a traceback says no more
             return reader, {one.id: UNREADABLE for one in group}
-        except TimeoutError as exc:
+        except asyncio.CancelledError as exc:
+            if not run.overdue or run.task is None or run.task.uncancel():
+                raise
             self._fault(f"an attempt of the {courier.transport} courier never ended", exc)
             return reader, {one.id: TOO_LONG for one in group}
         except Exception as exc:  # noqa: BLE001 - a courier's fault must not lose mail; it is logged and deferred
             self._fault(f"the {courier.transport} courier failed", exc)
             return reader, {one.id: BROKEN for one in group}
         finally:
-            self._attempting.discard(task)
-        if any(one.id not in outcomes for one in group):
-            self._fault(f"the {courier.transport} courier gave no answer for a delivery", None)
+            self._running.pop(run, None)
+        for one in group:
+            if one.id not in outcomes:
+                self._fault(f"the {courier.transport} courier gave no answer for a delivery", None)
+                break
         return reader, outcomes
 
-    def _fault(self, text: str, exc: Exception | None) -> None:
+    def _watch(self, run: "_Run") -> None:
+        """Break an attempt off that takes longer than any may: one timer for all, which are in the order they began."""
+        loop = asyncio.get_running_loop()
+        limit = self._settler.rules.attempt_limit
+        self._running[run] = loop.time() + limit
+        if self._watching is None:
+            self._watching = loop.call_later(limit, self._look)
+
+    def _look(self) -> None:
+        self._watching = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for run, limit in tuple(self._running.items()):
+            if limit > now:
+                self._watching = loop.call_at(limit, self._look)
+                return
+            if not run.overdue and run.task is not None:
+                run.overdue = True
+                run.task.cancel()
+
+    def _fault(self, text: str, exc: BaseException | None) -> None:
         """Log a fault of ours: with its traceback the first time, on one line after that."""
         key = f"{text}: {type(exc).__name__}: {exc}"
         known = key in self._faults
@@ -149,13 +199,19 @@ class Attempts:
         """Let attempts end for up to `grace` seconds, then break them off; settlements under way are stored."""
         await _wait(self._tasks, grace)
         self._settler.stopping.set()
-        for task in tuple(self._attempting):
-            task.cancel()
+        for run in tuple(self._running):
+            if run.task is not None:
+                run.task.cancel()
         await _wait(self._tasks, _LAST_SETTLEMENTS)
         for task in tuple(self._tasks):
             task.cancel()
         await _wait(self._tasks, _LAST_SETTLEMENTS)
         self._pool.shutdown(wait=False)
+
+
+def _same(some: Sequence[Delivery], others: Sequence[Delivery]) -> bool:
+    """Tell whether these are the same, in the same order."""
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 async def _wait(tasks: set[asyncio.Task[None]], limit: float) -> None:

@@ -12,14 +12,18 @@ from relay.queue.model import FINAL, Closing, State
 from relay.queue.releasing import WAITING_RECORD, Waits, release
 from relay.queue.rows import integer
 from relay.storage.database import Row, Transaction, Value
-from relay.storage.portions import execute_in
+from relay.storage.portions import execute_in, look_up_in
 
-STATES = "SELECT message, role, state FROM delivery WHERE message IN ({marks})"
+STATES = "SELECT json_group_array(json_array(message, role, state)) FROM delivery WHERE message IN ({marks})"
 """How all deliveries of some messages stand."""
 
-CLOSE = """
-    UPDATE message SET closed_at = ? WHERE +closed_at IS NULL AND id IN ({marks}) RETURNING id, login, accepted_at
+DONE = """
+    SELECT json_group_array(json_array(id, login, accepted_at)) FROM message
+    WHERE +closed_at IS NULL AND id IN ({marks})
 """
+"""Which of some messages that are done were not closed yet."""
+
+CLOSE = "UPDATE message SET closed_at = ? WHERE +closed_at IS NULL AND id IN ({marks})"
 """These messages are done, once."""
 
 CLOSED = "SELECT id, login, accepted_at FROM message WHERE id = ? AND closed_at IS NOT NULL"
@@ -32,8 +36,13 @@ SKIP_COPIES = """
 """
 """The log copies and records of one message that are not attempted just now."""
 
-FORGET_CONTENT = "DELETE FROM content WHERE message IN ({marks}) RETURNING spool_name"
-"""The content of some messages goes; where it was in the spool its name is told."""
+SPOOLED = (
+    "SELECT json_group_array(spool_name) FROM content WHERE spool_name IS NOT NULL AND message IN ({marks})"
+)
+"""The spool files of some messages."""
+
+FORGET_CONTENT = "DELETE FROM content WHERE message IN ({marks})"
+"""The content of some messages goes."""
 
 # Plain text, as it comes out of the database: this is asked at every settlement.
 _FINAL = frozenset(state.value for state in FINAL)
@@ -74,10 +83,11 @@ class Ending:
             if WAITING_RECORD in some:
                 self._release(tx, number, some)
         done = [number for number in numbers if all(state in _FINAL for _, state in states[number])]
-        closed = execute_in(tx, CLOSE, (self.clock.now(),), done)
+        closed = look_up_in(tx, DONE, done)
+        execute_in(tx, CLOSE, (self.clock.now(),), [row[0] for row in closed])
         if not self.keep_content:
-            self.forget_content(tx, [integer(row[0]) for row in closed])
-        return {integer(row[0]): _closing(row, states[integer(row[0])]) for row in closed}
+            self.forget_content(tx, [row[0] for row in closed])
+        return {row[0]: _closing(row, states[row[0]]) for row in closed}
 
     def _release(self, tx: Transaction, number: int, states: Sequence[tuple[Value, Value]]) -> None:
         if release(tx, number, states, self.clock.now(), self.waits) and self.released is not None:
@@ -97,9 +107,10 @@ class Ending:
 
     def forget_content(self, tx: Transaction, numbers: Sequence[int]) -> None:
         """Delete the content of messages; a spool file goes when that is durable."""
-        for (name,) in execute_in(tx, FORGET_CONTENT, (), numbers):
-            if name is not None and self.remove_spooled is not None:
-                tx.on_commit(partial(self.remove_spooled, str(name)))
+        if self.remove_spooled is not None:
+            for name in look_up_in(tx, SPOOLED, numbers):
+                tx.on_commit(partial(self.remove_spooled, name))
+        execute_in(tx, FORGET_CONTENT, (), numbers)
 
 
 def closing_of(tx: Transaction, number: int) -> Closing | None:
@@ -111,8 +122,8 @@ def closing_of(tx: Transaction, number: int) -> Closing | None:
 def _states(tx: Transaction, numbers: Sequence[int]) -> dict[int, list[tuple[Value, Value]]]:
     """Give role and state of every delivery of some messages."""
     states: dict[int, list[tuple[Value, Value]]] = {number: [] for number in numbers}
-    for number, role, state in execute_in(tx, STATES, (), numbers):
-        states[integer(number)].append((role, state))
+    for number, role, state in look_up_in(tx, STATES, numbers):
+        states[number].append((role, state))
     return states
 
 

@@ -1,12 +1,14 @@
-"""Take messages in: one durable unit each, and at once an attempt while there is room.
+"""Take messages in: durable units, and at once an attempt while there is room.
 
-The unit and the attempt share one task that the caller only waits for: a client that hangs up, which cancels its
-session, can neither undo a commit nor leave a message active with nobody at work on it.
+Nothing of it belongs to the caller, who is only told: a client that hangs up can neither undo a commit nor leave a
+message active with nobody at work on it.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from relay.delivery_kind import Role, Transport
 from relay.directory.model import mask_address
@@ -33,6 +35,11 @@ from relay.queue.store import QueueStore
 from relay.queue.together import Together
 from relay.storage.database import Database, Transaction
 
+logger = logging.getLogger(__name__)
+
+Stored = Callable[[Exception | None], None]
+"""Hears that a message is durable, or why nothing of it was stored."""
+
 
 @dataclass(slots=True)
 class Intake:
@@ -55,13 +62,45 @@ class Intake:
         """Messages that are to be stored at the same time are stored as one unit of work."""
         self._together = Together(lambda: self.database, self._unit, company=self.attempts.settle_now)
 
-    async def accept(
-        self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event]
+    def take(
+        self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event], stored: Stored
     ) -> None:
-        """Take a message in: durable when this returns. Raises StorageError; then nothing was stored."""
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.attempts.own(self._take(message, plan, events, stored))
-        await stored
+        """Take a message in; `stored` is told later, once it is durable, or else why nothing was stored."""
+        octets = len(message.content or b"")
+        count = sum(1 for one in plan if not one.skipped and one.role is not Role.RECORD)
+        if self.closing or not count or not self.budget.takes_fresh(count, octets, self.room):
+            count, lease = 0, None
+        else:
+            self.budget.start(Transport.SMTP, count)
+            self.budget.keep(octets)
+            lease = self.lease()
+        told = partial(self._kept, message, count, stored)
+        self._together.submit((Arrival(message, plan, lease), events), told)
+
+    async def finish(self, limit: float) -> None:
+        """Let what is being stored be stored, within so many seconds; then give it up."""
+        await self._together.finish(limit)
+
+    def _kept(
+        self,
+        message: NewMessage,
+        count: int,
+        stored: Stored,
+        deliveries: list[Delivery] | None,
+        error: BaseException | None,
+    ) -> None:
+        """Tell the caller, and begin with what is ours; `count`: the deliveries that there is room kept for."""
+        _tell(stored, error)
+        active = tuple([one for one in deliveries or () if one.state is State.ACTIVE])
+        octets = len(message.content or b"")
+        if count > len(active):
+            self.budget.end(Transport.SMTP, count - len(active))
+        if active:
+            self.attempts.begin(_claimed(message, active), partial(self.budget.keep, -octets))
+        elif count:
+            self.budget.keep(-octets)
+        elif error is None:
+            self.wake()
 
     def _unit(
         self, tx: Transaction, items: Sequence[tuple[Arrival, Sequence[Event]]]
@@ -76,57 +115,15 @@ class Intake:
             self.mail_log.append(tx, [*events, *ends] if ends else events)
         return kept
 
-    async def _take(
-        self,
-        message: NewMessage,
-        plan: Sequence[PlannedDelivery],
-        events: Sequence[Event],
-        stored: "asyncio.Future[None]",
-    ) -> None:
-        octets = len(message.content or b"")
-        count = sum(1 for one in plan if not one.skipped and one.role is not Role.RECORD)
-        if self.closing or not count or not self.budget.takes_fresh(count, octets, self.room):
-            await self._store(message, plan, events, None, stored)
-            self.wake()
-            return
-        self.budget.start(Transport.SMTP, count)
-        self.budget.keep(octets)
-        try:
-            active = await self._store(message, plan, events, self.lease(), stored)
-            self.budget.end(Transport.SMTP, count - len(active))
-            if active:
-                await self.attempts.attempt(_claimed(message, active))
-        finally:
-            self.budget.keep(-octets)
 
-    async def _store(
-        self,
-        message: NewMessage,
-        plan: Sequence[PlannedDelivery],
-        events: Sequence[Event],
-        lease: Lease | None,
-        stored: "asyncio.Future[None]",
-    ) -> tuple[Delivery, ...]:
-        """Store the message and tell the caller; give the deliveries that are ours to attempt."""
-        try:
-            deliveries = await self._together.write((Arrival(message, plan, lease), events))
-        except asyncio.CancelledError:
-            _answer(stored, StorageUnavailable("the relay stops"))
-            raise
-        except Exception as exc:  # noqa: BLE001 - it is handed to the caller, whatever it is
-            _answer(stored, exc)
-            return ()
-        _answer(stored, None)
-        return tuple(one for one in deliveries if one.state is State.ACTIVE)
-
-
-def _answer(stored: "asyncio.Future[None]", error: Exception | None) -> None:
-    if stored.done():  # the caller was cancelled
-        return
-    if error is None:
-        stored.set_result(None)
-    else:
-        stored.set_exception(error)
+def _tell(stored: Stored, error: BaseException | None) -> None:
+    """Tell the caller; a fault there must not keep the attempt from beginning."""
+    if isinstance(error, asyncio.CancelledError):
+        error = StorageUnavailable("the relay stops")
+    try:
+        stored(error if isinstance(error, Exception) else None)
+    except Exception:
+        logger.exception("what was to follow an accepted message failed")
 
 
 def _claimed(message: NewMessage, deliveries: tuple[Delivery, ...]) -> ClaimedMessage:

@@ -22,7 +22,7 @@ from relay.queue.attempts import Attempts
 from relay.queue.budget import Budget
 from relay.queue.courier import Courier
 from relay.queue.housekeeping import Housekeeping
-from relay.queue.intake import Intake
+from relay.queue.intake import Intake, Stored
 from relay.queue.meter import NoMeter, QueueMeter
 from relay.queue.model import Lease, NewMessage
 from relay.queue.retry import SECOND
@@ -102,15 +102,30 @@ class Runner:
         """Say that something may be due now."""
         self._wake.set()
 
+    def take(
+        self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event], stored: Stored
+    ) -> None:
+        """Take a message in, and begin with it while there is room; `stored` is told later, once it is durable.
+
+        What the plan skips gets its event here, and the message its closing one when nothing else is planned.
+        """
+        self._intake.take(message, plan, events, stored)
+
     async def accept(
         self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event]
     ) -> None:
-        """Take a message in: durable when this returns, and begun while there is room.
+        """Take a message in, as `take` does: it is durable when this returns. Raises StorageError, having stored nothing.
 
-        What the plan skips gets its event here, and the message its closing one when nothing else is planned. A caller
-        who is cancelled meanwhile changes nothing. Raises StorageError; then nothing was stored.
+        A caller who is cancelled meanwhile changes nothing.
         """
-        await self._intake.accept(message, plan, events)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def stored(error: Exception | None) -> None:
+            if not durable.done():
+                durable.set_result(None) if error is None else durable.set_exception(error)
+
+        self._intake.take(message, plan, events, stored)
+        await durable
 
     async def run(self) -> None:
         """Queue again what a dead service left active, then work until `stop`."""
@@ -140,6 +155,7 @@ class Runner:
             await _at_most(self._running.wait())
         if self._clearing is not None:
             self._clearing.cancel()
+        await self._intake.finish(grace or _STORE_LIMIT)
         await self._attempts.stop(grace)
         try:
             given_back = await _at_most(
@@ -202,7 +218,7 @@ class Runner:
         claimed = await self._database.write(lambda tx: self._store.claim(tx, transport, now, limit, lease))
         for message in claimed:
             self._budget.start(transport, len(message.deliveries))
-            self._attempts.own(self._attempts.attempt(message))
+            self._attempts.begin(message)
         return len(claimed)
 
     def _lease(self) -> Lease:

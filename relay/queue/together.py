@@ -5,9 +5,11 @@ the whole fails, each is written by itself, and only what is wrong with it is to
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Generic, TypeVar
 
 from relay.storage.database import Database, Transaction
@@ -15,10 +17,15 @@ from relay.storage.database import Database, Transaction
 I = TypeVar("I")  # noqa: E741 - an item
 R = TypeVar("R")
 
+logger = logging.getLogger(__name__)
+
 MOST = 64
 """Items in one unit."""
 _UNDER_WAY = 2
 """Units that are written or wait to be: one that waits takes along what comes meanwhile."""
+
+Told = Callable[[R | None, BaseException | None], None]
+"""Hears the result of an item once it is durable, or why it was not written; on the event loop. Never raises."""
 
 
 class Together(Generic[I, R]):
@@ -38,21 +45,25 @@ class Together(Generic[I, R]):
         self._unit = unit
         self._patience = patience
         self._company = company
-        self._waiting: deque[tuple[I, asyncio.Future[R]]] = deque()
+        self._waiting: deque[tuple[I, Told[R]]] = deque()
         self._due: asyncio.Handle | None = None
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def write(self, item: I) -> R:
-        """Have an item written; give its result once it is durable. Raises what Database.write does."""
-        loop = asyncio.get_running_loop()
-        written: asyncio.Future[R] = loop.create_future()
-        self._waiting.append((item, written))
+    def submit(self, item: I, told: Told[R]) -> None:
+        """Have an item written, and what came of it told: CancelledError when it is given up."""
+        self._waiting.append((item, told))
         if self._due is None and len(self._under_way) < _UNDER_WAY:
+            loop = asyncio.get_running_loop()
             self._due = (
                 loop.call_later(self._patience, self._start)
                 if self._patience
                 else loop.call_soon(self._start)
             )
+
+    async def write(self, item: I) -> R:
+        """Have an item written; give its result once it is durable. Raises what Database.write does."""
+        written: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self.submit(item, partial(_resolve, written))
         return await written
 
     def hurry(self) -> None:
@@ -60,6 +71,20 @@ class Together(Generic[I, R]):
         if self._due is not None:
             self._due.cancel()
             self._start()
+
+    async def finish(self, limit: float) -> None:
+        """Wait until all is written, at most so many seconds; then give up what is not."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit
+        self.hurry()
+        while self._under_way and (left := end - loop.time()) > 0:
+            await asyncio.wait(tuple(self._under_way), timeout=left)
+        for task in tuple(self._under_way):
+            task.cancel()
+        if self._under_way:
+            await asyncio.wait(tuple(self._under_way))
+        while self._waiting:
+            _tell(self._waiting.popleft()[1], None, asyncio.CancelledError())
 
     def _start(self) -> None:
         self._due = None
@@ -75,14 +100,14 @@ class Together(Generic[I, R]):
         if self._waiting and self._due is None:
             self._start()
 
-    def _fill(self, batch: list[tuple[I, "asyncio.Future[R]"]]) -> None:
+    def _fill(self, batch: list[tuple[I, Told[R]]]) -> None:
         """Take what waits, unless that was done before. On the database's thread: the later, the more there is."""
         if not batch:
             with suppress(IndexError):
                 while len(batch) < MOST:
                     batch.append(self._waiting.popleft())
 
-    async def _write(self, batch: list[tuple[I, "asyncio.Future[R]"]]) -> None:
+    async def _write(self, batch: list[tuple[I, Told[R]]]) -> None:
         """Write a batch, or what waits when its turn comes."""
 
         def unit(tx: Transaction) -> Sequence[R]:
@@ -91,23 +116,37 @@ class Together(Generic[I, R]):
 
         try:
             results = await self._database().write(unit)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             self._fill(batch)
-            for _, written in batch:
-                written.cancel()
+            for _, told in batch:
+                _tell(told, None, cancelled)
             raise
         except Exception as exc:  # noqa: BLE001 - it is handed to whoever waits, or comes up again
             self._fill(batch)
             if len(batch) == 1:
-                _fail(batch[0][1], exc)
+                _tell(batch[0][1], None, exc)
             else:
                 await asyncio.gather(*(self._write([one]) for one in batch))
             return
-        for (_, written), result in zip(batch, results, strict=True):
-            if not written.done():
-                written.set_result(result)
+        for (_, told), result in zip(batch, results, strict=True):
+            _tell(told, result, None)
 
 
-def _fail(written: "asyncio.Future[R]", error: Exception) -> None:
-    if not written.done():
+def _tell(told: Told[R], result: R | None, error: BaseException | None) -> None:
+    """Tell one; whatever goes wrong there, the others are told as well."""
+    try:
+        told(result, error)
+    except Exception:
+        logger.exception("what was to follow a write failed")
+
+
+def _resolve(written: "asyncio.Future[R]", result: R | None, error: BaseException | None) -> None:
+    """Hand over a result, unless nobody waits for it any more."""
+    if written.done():
+        return
+    if error is None:
+        written.set_result(result)  # type: ignore[arg-type]  # None is R's own here
+    elif isinstance(error, asyncio.CancelledError):
+        written.cancel()
+    else:
         written.set_exception(error)

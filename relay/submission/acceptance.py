@@ -1,12 +1,5 @@
-"""From the end of data to the answer: judge the message, hand it to the queue, and say 250 once it is durable.
+"""Judge a message whose data are in: what the queue is to keep of it and do with it, or why it is refused."""
 
-What becomes of the client meanwhile changes nothing: a message that was handed over is kept, whether or not
-anybody still hears the 250. A fault of ours is 451 with an incident number; its traceback is in the logs, once.
-"""
-
-import asyncio
-import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,10 +7,9 @@ from relay import status
 from relay.address import Address
 from relay.directory.model import Rep
 from relay.envelope import Envelope, reverse_path_text
-from relay.errors import StorageError, StorageFull
 from relay.ids import QueueId, queue_id_of
 from relay.maillog.events import MessageAccepted
-from relay.message import Header, from_mailboxes, message_id, read_header, subject
+from relay.message import Header, from_mailboxes, message_id, subject
 from relay.policy.decision import (
     Accept,
     PlannedDelivery,
@@ -29,13 +21,10 @@ from relay.policy.decision import (
 )
 from relay.queue.model import NewMessage
 from relay.status import Reply
-from relay.storage.spool import INLINE_LIMIT
-from relay.submission.data import Content, fault, storage_reply
+from relay.submission.data import Content
 from relay.submission.door import Door
 from relay.submission.session import Session
 from relay.submission.trace import Arrival, prefix
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,78 +35,6 @@ class Ready:
     plan: tuple[PlannedDelivery, ...]
     event: MessageAccepted
     rep: Rep | None
-
-
-def trouble(what: str, error: Exception) -> Reply:
-    """Log an unexpected exception with its traceback, and give the reply that names only the incident."""
-    incident = secrets.token_hex(4).upper()
-    _logger.error("incident %s while %s", incident, what, exc_info=error)
-    return status.TROUBLE.fill(incident=incident)
-
-
-async def conclude(session: Session) -> Reply:
-    """Answer the end of data; the transaction is over then, whatever the answer. Never raises but CancelledError."""
-    content = session.content
-    if content is None:
-        return status.RCPT_FIRST
-    # From here on the content is ours: neither RSET nor a lost connection takes it away.
-    session.content = None
-    # And the envelope: a connection that is lost meanwhile forgets its transaction.
-    envelope = session.envelope()
-    started = session.door.clock.monotonic()
-    try:
-        reply = await _conclude(session, content, envelope, started)
-    except StorageError as error:
-        _logger.warning("a message could not be stored: %s", error)
-        reply = storage_reply(error)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the client is asked to come again
-        reply = trouble("taking a message", error)
-    finally:
-        content.abandon()
-    if reply.code >= 400:
-        recipients = shown_recipients(envelope.recipients, session.door.rules())
-        session.note_refused(reply, reverse_path_text(envelope.reverse_path), recipients)
-    session.reset()
-    return reply
-
-
-async def _conclude(session: Session, content: Content, envelope: Envelope, started: float) -> Reply:
-    door = session.door
-    wrong = fault(content, door.limits)
-    if wrong is not None:
-        return wrong
-    head = content.head
-    # A quarter of a million fields take their time, which the other connections need not wait for.
-    header = read_header(head) if len(head) <= INLINE_LIMIT else await asyncio.to_thread(read_header, head)
-    ready = judge(session, content, envelope, header)
-    if isinstance(ready, Reply):
-        return ready
-    if ready.rep is not None:
-        door.rates.take(ready.rep.login, door.clock.now())
-    try:
-        await _store(door, content, ready)
-    except StorageError:
-        if ready.rep is not None:
-            door.rates.give_back(ready.rep.login)
-        raise
-    session.message_taken()
-    door.meter.accepted(door.name, ready.message.octets, door.clock.monotonic() - started)
-    return status.QUEUED.fill(id=ready.event.message)
-
-
-async def _store(door: Door, content: Content, ready: Ready) -> None:
-    """Have the queue keep the message; it is durable then. Raises StorageError."""
-    if content.spool_name is not None:
-        await content.sync()
-    try:
-        await door.intake.accept(ready.message, ready.plan, (ready.event,))
-    except StorageFull:
-        raise  # nothing of it was stored, and a full disk needs the room: its file goes at once
-    except BaseException:
-        content.hand_over()
-        raise
-    # With the name the queue owns the file: only it, or the sweep, may take it away.
-    content.hand_over()
 
 
 def judge(session: Session, content: Content, envelope: Envelope, header: Header) -> Ready | Reply:

@@ -31,10 +31,14 @@ class Intake(Protocol):
         """Give the number of the next message (relay.ids)."""
         ...
 
-    async def accept(
-        self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event]
+    def take(
+        self,
+        message: NewMessage,
+        plan: Sequence[PlannedDelivery],
+        events: Sequence[Event],
+        stored: Callable[[Exception | None], None],
     ) -> None:
-        """Keep the message; it is durable when this returns. Raises StorageError, and then nothing was kept."""
+        """Keep the message; `stored` is told later, once it is durable, or else why nothing was kept."""
         ...
 
 

@@ -31,12 +31,23 @@ class House:
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
         self._works: set[asyncio.Task[None]] = set()
+        self._concluding: set[Connection] = set()
+        """Connections whose message is on its way to the queue."""
         self._emptied: asyncio.Event | None = None
 
     @property
     def idle(self) -> bool:
         """Tell whether nothing is being worked on."""
-        return not self._works
+        return not self._works and not self._concluding
+
+    def begin(self, connection: Connection) -> None:
+        """Note that a message of a connection is being taken; `end` follows, whatever becomes of the connection."""
+        self._concluding.add(connection)
+
+    def end(self, connection: Connection) -> None:
+        """Note that it was taken, or not."""
+        self._concluding.discard(connection)
+        self._look_whether_empty()
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Have work done on a task that is owned here: it outlives the connection that asked for it."""
@@ -59,7 +70,7 @@ class House:
         self._look_whether_empty()
 
     def _look_whether_empty(self) -> None:
-        if self._emptied is not None and not self.connections and not self._works:
+        if self._emptied is not None and not self.connections and self.idle:
             self._emptied.set()
 
     async def drain(self, grace: float) -> None:
@@ -68,13 +79,18 @@ class House:
         for connection in tuple(self.connections):
             connection.drain()
         self._look_whether_empty()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace):
-                await self._emptied.wait()
+        await self._at_most(grace)
         for connection in tuple(self.connections):
             connection.abort()
         # A message that is being stored is stored, whoever hears of it: that takes moments, not minutes.
-        if self._works:
-            _, left = await asyncio.wait(tuple(self._works), timeout=max(_LAST_CHANCE, grace))
-            for task in left:
-                task.cancel()
+        if not self.idle:
+            await self._at_most(max(_LAST_CHANCE, grace))
+        for task in self._works:
+            task.cancel()
+
+    async def _at_most(self, seconds: float) -> None:
+        """Wait until nobody is here and nothing is worked on, for so long."""
+        assert self._emptied is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._emptied.wait()

@@ -1,23 +1,24 @@
 """What comes in on one connection: lines to the session, content to its reader, answers back in one write.
 
 Commands are parsed as they arrive, in `data_received`, and answered in order; the answers to a group leave in one write
-(RFC 2920 §3.2). Only AUTH, STARTTLS and the end of data take a task: until it is done input waits, bounded. In place of
+(RFC 2920 §3.2). Only AUTH, STARTTLS and the end of large data take a task: until it is done input waits, bounded. In place of
 aiosmtpd's commands, address parsing, AUTH and DATA stand relay.submission.commands, relay.address,
 relay.submission.auth and relay.submission.data.
 """
 
 import asyncio
 import logging
+from functools import partial
 
 from relay import status
 from relay.directory.credentials import Proven, Wrong
 from relay.policy.decision import masked_text
 from relay.status import Reply
 from relay.submission import signing_in
-from relay.submission.acceptance import conclude, trouble
 from relay.submission.answers import Alone, Answer, Challenge, HangUp, Prove, StartTls, TakeChunk, TakeData
 from relay.submission.auth import LONGEST_LINE, Credential, Expect
 from relay.submission.commands import VERBS, carry_out, chunk_taken
+from relay.submission.conclusion import Conclusion, trouble
 from relay.submission.connection import Connection, Phase
 from relay.submission.data import ChunkReader, DataReader, WasteReader
 from relay.submission.door import Door
@@ -216,7 +217,7 @@ class SubmissionProtocol(Connection):
             self._act(chunk_taken(self.talk, chunk.octets), more=False)
         else:
             self._taker = None
-            self._start(self._finish())
+            self._conclude()
 
     # --- work that takes a while
 
@@ -233,9 +234,25 @@ class SubmissionProtocol(Connection):
             self.drain()
         self._go_on()
 
-    async def _finish(self) -> None:
+    def _conclude(self) -> None:
+        """Have a message taken whose content is complete."""
+        content = self.talk.content
+        if content is None:
+            self._act(self.talk.checked(status.RCPT_FIRST), more=False)
+            return
+        self._phase = Phase.WORK
+        self._since = self._seconds()
         utf8 = self.talk.mail is not None and self.talk.mail.smtputf8
-        reply = await conclude(self.talk)
+        conclusion = Conclusion(self.talk, content, partial(self._concluded, utf8))
+        self._house.begin(self)
+        if content.inline is None:
+            self._house.start(conclusion.carry_on())
+        else:
+            # Not in the midst of reading: there each connection's turn gives Python's lock away and takes it back.
+            asyncio.get_running_loop().call_soon(conclusion.begin)
+
+    def _concluded(self, utf8: bool, reply: Reply) -> None:
+        self._house.end(self)
         self._answered(self.talk.checked(reply), utf8=utf8)
 
     async def _prove(self, credential: Credential) -> None:

@@ -11,6 +11,7 @@ from relay.outcome import Deferred, Held, Skipped
 from relay.queue.model import State
 from relay.queue.rules import Room
 from relay.queue.selection import Selection
+from relay.queue.together import MOST
 from relay.status import Reply
 from tests.support.builders import LOG_COPY_ADDRESS, log_copy, new_message, to_recipient
 from tests.support.couriers import BUSY, REFUSED, SENT
@@ -504,10 +505,9 @@ async def test_a_stop_that_cannot_wait_answers_who_waits(house):
         await stuck.wait()
 
     house.runner._intake.database = replace_write(house.database, never)
-    caller = asyncio.create_task(house.accept())
-    await until(lambda: bool(house.runner._attempts._tasks))
-    [task] = house.runner._attempts._tasks
-    await asyncio.sleep(0)
-    task.cancel()  # as stop does, in the end
-    with pytest.raises(StorageUnavailable):
-        await caller
+    callers = [asyncio.create_task(house.accept()) for _ in range(MOST + 1)]
+    await until(lambda: bool(house.runner._intake._together._under_way))
+    await house.runner._intake.finish(0.01)  # as stop does
+    for caller in callers:
+        with pytest.raises(StorageUnavailable):
+            await caller

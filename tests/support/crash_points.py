@@ -69,7 +69,7 @@ def _in_the_flush() -> None:
 def _before_the_unit() -> None:
     from relay.queue.runner import Runner
 
-    before(Runner, "accept", lambda _, message, *__: is_victim(message))
+    before(Runner, "take", lambda _, message, *__: is_victim(message))
 
 
 # --- in the store
@@ -136,15 +136,15 @@ def _after_the_commit() -> None:
 def _before_the_answer() -> None:
     from relay.queue import intake
 
-    take = intake.Intake._take
+    take = intake.Intake.take
 
-    async def patched(self: Any, message: Any, plan: Any, events: Any, stored: Any) -> None:
+    def patched(self: Any, message: Any, plan: Any, events: Any, stored: Any) -> None:
         if is_victim(message):
             Seen.stored = stored
-        await take(self, message, plan, events, stored)
+        take(self, message, plan, events, stored)
 
-    intake.Intake._take = patched  # type: ignore[method-assign]
-    before(intake, "_answer", lambda stored, _: stored is Seen.stored)
+    intake.Intake.take = patched  # type: ignore[method-assign]
+    before(intake, "_tell", lambda stored, _: stored is Seen.stored)
 
 
 @at("9")
@@ -221,7 +221,7 @@ def _in_the_content() -> None:
 def _after_a_claim() -> None:
     from relay.queue.attempts import Attempts
 
-    before(Attempts, "attempt", lambda _, claimed: Seen.claimed and str(claimed.message.id) == Seen.id)
+    before(Attempts, "begin", lambda _, claimed, *__: Seen.claimed and str(claimed.message.id) == Seen.id)
 
 
 @at("12")

@@ -1,5 +1,6 @@
 """A submission service for tests: real listeners on loopback, with a queue, a directory and a mail log in memory."""
 
+import asyncio
 import hashlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -44,11 +45,12 @@ class KeptMail:
         self.plans: list[Sequence[PlannedDelivery]] = []
         self.events: list[Event] = []
         self.contents: list[bytes] = []
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
         self.before: Callable[[], Any] | None = None
         """Awaited before a message is kept; for tests that look at what happens meanwhile."""
         self._clock = clock
         self._spool = spool
+        self._keeping: set[asyncio.Future[None]] = set()
         self._last = 0
 
     def next_number(self) -> int:
@@ -56,10 +58,22 @@ class KeptMail:
         self._last = next_number(self._last, self._clock.now())
         return self._last
 
-    async def accept(
+    def take(
+        self,
+        message: NewMessage,
+        plan: Sequence[PlannedDelivery],
+        events: Sequence[Event],
+        stored: Callable[[Exception | None], None],
+    ) -> None:
+        """Keep the message and tell so, or tell of the failure that was set."""
+        keeping = asyncio.ensure_future(self._keep(message, plan, events))
+        self._keeping.add(keeping)
+        keeping.add_done_callback(self._keeping.discard)
+        keeping.add_done_callback(lambda done: stored(done.exception()))  # type: ignore[arg-type]
+
+    async def _keep(
         self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event]
     ) -> None:
-        """Keep the message, or raise the failure that was set."""
         if self.before is not None:
             await self.before()
         if self.failure is not None:
