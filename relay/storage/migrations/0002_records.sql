@@ -56,3 +56,12 @@ CREATE TABLE recording (
 
 CREATE INDEX recording_unmatched ON recording (rematch_at) WHERE rematch_at IS NOT NULL;
 CREATE INDEX recording_late ON recording (delivery) WHERE late <> '[]';
+
+-- The refresh token that Salesforce gave in place of the one before (rotation): only the newest one works, so it must
+-- not be lost. It counts as long as the settings hold the token whose digest `origin` is; another one there begins anew.
+CREATE TABLE salesforce_token (
+    identity      TEXT    PRIMARY KEY,
+    origin        TEXT    NOT NULL,
+    refresh_token TEXT    NOT NULL,
+    replaced_at   INTEGER NOT NULL
+) STRICT;
