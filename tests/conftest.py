@@ -13,6 +13,7 @@ PROGRAMS = {
     "curl": ("curl",),
     "postfix": ("postfix", "smtp-source"),
     "nodejs": ("node", "npm"),
+    "chromium": ("chromium",),
     "systemd": ("systemd-analyze",),
 }
 """Debian's package name -> the programs that tests run from it."""
