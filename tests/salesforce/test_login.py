@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from relay.config.recording import SalesforceAuthSettings
-from relay.demo.salesforce.simulator import Simulator
+from relay.demo.salesforce.simulator import Simulator, started
 from relay.directory.model import Rep
 from relay.ids import Login
 from relay.salesforce.client import LOOK_UP, NewRecord, SalesforceError
@@ -125,29 +125,29 @@ def _wrong(salesforce: Simulator, kind: str) -> tuple[SalesforceAuthSettings, di
 
 
 @pytest.mark.parametrize("kind", ["secret", "client_id", "audience", "nobody", "unapproved", "inactive"])
-async def test_sign_ins_that_are_refused(salesforce: Simulator, kind: str) -> None:
+async def test_sign_ins_that_are_refused(kind: str) -> None:
     """Each way to be refused is a fault of signing in; the identity is paused, tried again after its span, and works."""
-    user = rep(salesforce)
-    if kind == "unapproved":
-        salesforce.toggles.unapproved_users = frozenset({REP_USERNAME})
-    if kind == "inactive":
-        salesforce.edit("User", user, IsActive=False)
-    auth, secrets = _wrong(salesforce, kind)
-    clock = FakeClock(now=round(salesforce.now().timestamp() * 1_000_000))
-    async with salesforce_client(org_settings(salesforce, auth), secrets=secrets, clock=clock) as client:
-        for _ in range(3):
-            with pytest.raises(SalesforceError) as caught:
-                await client.query("SELECT Id FROM User")
-            assert caught.value.fault.kind is FaultKind.SIGN_IN
-        assert salesforce.token_requests == 1
-        assert salesforce.calls == []
-        if kind in ("unapproved", "inactive"):
-            salesforce.toggles.unapproved_users = frozenset()
-            salesforce.edit("User", user, IsActive=True)
-            clock.advance(301)
-            salesforce.advance(timedelta(seconds=301))
-            assert await client.query("SELECT Id FROM User")
-            assert client.paused() is None
+    clock = FakeClock()
+    with started(clock) as salesforce:
+        user = rep(salesforce)
+        if kind == "unapproved":
+            salesforce.toggles.unapproved_users = frozenset({REP_USERNAME})
+        if kind == "inactive":
+            salesforce.edit("User", user, IsActive=False)
+        auth, secrets = _wrong(salesforce, kind)
+        async with salesforce_client(org_settings(salesforce, auth), secrets=secrets, clock=clock) as client:
+            for _ in range(3):
+                with pytest.raises(SalesforceError) as caught:
+                    await client.query("SELECT Id FROM User")
+                assert caught.value.fault.kind is FaultKind.SIGN_IN
+            assert salesforce.token_requests == 1
+            assert salesforce.calls == []
+            if kind in ("unapproved", "inactive"):
+                salesforce.toggles.unapproved_users = frozenset()
+                salesforce.edit("User", user, IsActive=True)
+                clock.advance(301)
+                assert await client.query("SELECT Id FROM User")
+                assert client.paused() is None
 
 
 async def test_many_at_once_sign_in_once(salesforce: Simulator) -> None:
