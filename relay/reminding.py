@@ -5,7 +5,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -93,16 +93,16 @@ class Reminding:
         self,
         database: Database,
         clock: Clock,
-        state_dir: Path,
-        going_by: Callable[[], tuple[Configuration, Directory]],
+        going_by: Callable[[], Awaitable[tuple[Configuration, Directory]]],
         salesforce: "Callable[[], SalesforceClient | None]",
         meter: ReminderMeter | None = None,
     ) -> None:
+        """Make it; `going_by` gives settings and reps as they are now, `salesforce` what all parts ask Salesforce with."""
         self._database = database
         self._clock = clock
-        self._state_dir = state_dir
         self._going_by = going_by
-        self._salesforce = salesforce
+        self._shared = salesforce
+        self._own: tuple[object, SalesforceClient | None] = (None, None)
         self._meter = meter or NoMeter()
         self._switches = SwitchStore()
         self._outgoing = OutgoingStore()
@@ -133,24 +133,50 @@ class Reminding:
 
     async def step(self) -> float:
         """Do what is due; give for how many seconds nothing will be."""
-        on = await self.turn()
+        configuration, directory = await self._going_by()
+        on = await self.turn(configuration, directory)
         asked = {one.rep: one.asked for one in await self._database.read(self._switches.asking)}
-        salesforce = self._salesforce() if on else None
+        salesforce = await self._salesforce(configuration) if on else None
         outcome = Outcome()
         if salesforce is not None:
-            outcome = await self._work(salesforce, on, whole=bool(asked.keys() & set(on)))
+            whole = bool(asked.keys() & set(on))
+            if whole:
+                salesforce.try_now()
+            outcome = await self._work(configuration, directory, salesforce, on, whole=whole)
         await self._tell(outcome, asked, on)
         return await self._pause(on)
 
-    async def _work(self, salesforce: "SalesforceClient", on: list[RepKey], *, whole: bool) -> Outcome:
+    async def close(self) -> None:
+        """End what was made to ask Salesforce with."""
+        if self._own[1] is not None:
+            await self._own[1].close()
+        self._own = (None, None)
+
+    async def _salesforce(self, configuration: Configuration) -> "SalesforceClient | None":
+        """Give what all parts ask Salesforce with, or one of our own where no other part does."""
+        shared = self._shared()
+        settings = configuration.settings.salesforce
+        if shared is None and settings != self._own[0]:
+            await self.close()
+            self._own = (settings, client_of(configuration, self._clock))
+        return shared or self._own[1]
+
+    async def _work(
+        self,
+        configuration: Configuration,
+        directory: Directory,
+        salesforce: "SalesforceClient",
+        on: list[RepKey],
+        *,
+        whole: bool,
+    ) -> Outcome:
         """Do a cycle when one is due or asked for, else send what is due."""
-        configuration, directory = self._going_by()
         synchroniser, missing = synchroniser_of(
             configuration, directory, salesforce, self._database, self._clock, on, self._meter
         )
         if whole or self._clock.monotonic() >= self._poll_at or await self._first_due(on):
             outcome = await synchroniser.cycle(whole=whole)
-            self._plan(outcome)
+            self._plan(outcome, configuration)
         elif await self._due(on) == 0:
             outcome = await synchroniser.send()
         else:
@@ -158,9 +184,8 @@ class Reminding:
         outcome.troubles |= dict.fromkeys(missing, NO_USER)
         return outcome
 
-    async def turn(self) -> list[RepKey]:
+    async def turn(self, configuration: Configuration, directory: Directory) -> list[RepKey]:
         """Begin and end what the settings and the page say; give those whose reminders are kept in step."""
-        configuration, directory = self._going_by()
         wanted = {
             RepKey(login_key(rep.login)): wanted_sync(configuration.settings, rep) for rep in directory.reps()
         }
@@ -178,9 +203,9 @@ class Reminding:
             if self._switches.turn(tx, key, on, now):
                 self._log.append(tx, [RemindersSwitched(at=now, login=key, sync="two_way" if on else "off")])
 
-    def _plan(self, outcome: Outcome) -> None:
+    def _plan(self, outcome: Outcome, configuration: Configuration) -> None:
         """Say when Salesforce is asked again: after `every` and up to a tenth more; sooner when it did not answer."""
-        every = self._going_by()[0].settings.reminders.every.total_seconds()
+        every = configuration.settings.reminders.every.total_seconds()
         wait = every * (1 + _JITTER * self._clock.chance())
         self._failures = self._failures + 1 if outcome.faults else 0
         if self._failures:

@@ -44,6 +44,7 @@ from relay.process import (
 from relay.queue.listing import Listing, Standing
 from relay.queue.runner import Runner
 from relay.queue.store import QueueStore
+from relay.reminding import Reminding
 from relay.storage.database import Transaction
 from relay.storage.keys import lasting_key
 from relay.storage.lease import StateLock
@@ -151,6 +152,7 @@ class Service:
             meter=self.meter,
         )
         self.submission = Submission(self._submission_parts())
+        self.reminding = Reminding(database, self.clock, self._going_by, self.salesforce)
         self.free_octets = 0
         self._looked_at_disk = -_DISK_EVERY
         self._look = asyncio.Event()
@@ -177,6 +179,8 @@ class Service:
         running = group.create_task(self.runner.run())
         for watching in (self._watch(), self._reload_when_asked()):
             stack.callback(group.create_task(watching).cancel)
+        stack.push_async_callback(self.reminding.close)
+        stack.callback(group.create_task(self.reminding.run()).cancel)
         stack.push_async_callback(partial(ended, running))
         stack.push_async_callback(self.courier.close)
         stack.push_async_callback(partial(within, hurry, self.runner.stop))
@@ -215,6 +219,11 @@ class Service:
     def salesforce(self) -> "SalesforceClient | None":
         """Give what asks Salesforce; None when the settings name no organisation."""
         return None
+
+    async def _going_by(self) -> tuple[Configuration, Directory]:
+        """Give settings and reps as they are now, with what a command or the page has just changed."""
+        await self.take_changes()
+        return self.built.configuration, self.built.directory
 
     # What the parts are made of
 
@@ -371,6 +380,7 @@ class Service:
         self._look.set()
         self.courier.try_now()
         self.runner.wake()
+        self.reminding.wake()
 
     def ready(self) -> Sequence[str]:
         """Give the reasons why no mail can be taken now."""

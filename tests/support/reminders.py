@@ -35,7 +35,7 @@ class Desk:
     salesforce: Simulator
     client: Salesforce
     users: dict[RepKey, str]
-    rules: SyncRules = SyncRules()
+    rules: SyncRules = field(default_factory=SyncRules)
     store: ReminderStore = field(default_factory=ReminderStore)
     switches: SwitchStore = field(default_factory=SwitchStore)
     on: set[RepKey] = field(default_factory=lambda: {ANA})
