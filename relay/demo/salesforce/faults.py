@@ -34,6 +34,7 @@ class Action(StrEnum):
     """One record of whatever call: refused with `code`; `record` picks it by its JSON."""
 
 
+SIGNING_IN = ("token", "revoke")
 HTML = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 
@@ -124,12 +125,17 @@ class Faults:
         self._armed.clear()
 
     def strike(self, *, method: str, path: str, operation: str, object: str, user: str) -> Injected | None:
-        """Give the fault that strikes a call, if one does."""
+        """Give the fault that strikes a call, if one does.
+
+        Signing in (operations token and revoke) is struck only by a fault that names operation or path.
+        """
+        signing_in = operation in SIGNING_IN
         for one in self._armed:
             fault = one.fault
             fits = (
                 fault.action != Action.ITEM
                 and fault.method in ("", method)
+                and (fault.path or fault.operation or not signing_in)
                 and re.search(fault.path, path)
                 and (not fault.operation or re.fullmatch(fault.operation, operation))
                 and fault.object.lower() in ("", object.lower())
