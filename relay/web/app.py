@@ -55,7 +55,12 @@ from relay.web.static import Static
 PAGES = (
     "relay.web.pages.signing_in",
     "relay.web.pages.password",
+    "relay.web.pages.today",
+    "relay.web.pages.message",
     "relay.web.pages.account",
+    "relay.web.pages.admin_house",
+    "relay.web.pages.admin_messages",
+    "relay.web.pages.admin_queue",
 )
 """The modules of pages, in the order of the menus."""
 

@@ -107,6 +107,10 @@ class LocalActions:
         """Give the reps."""
         return self.built.directory
 
+    def locked(self) -> frozenset[str]:
+        """Give what reps may not change."""
+        return self.built.directory.locked
+
     def rules(self) -> Rules:
         """Give the rules."""
         return self.built.rules
@@ -131,7 +135,14 @@ class LocalActions:
 
     async def status(self) -> Mapping[str, object]:
         """Give a live state."""
-        return {"ready": True, "reasons": []}
+        return {
+            "ready": True,
+            "reasons": [],
+            "connections": 0,
+            "free_octets": 2**33,
+            "reps": len(self.built.directory.reps()),
+            "hops": [],
+        }
 
     def salesforce(self) -> SalesforceClient | None:
         """Give what the test has set."""
