@@ -266,7 +266,7 @@ class SalesforceClient:
 
     def server_now(self) -> int:
         """Give the instant by Salesforce's clock, as far as its answers told it; ours before the first."""
-        return self._clock.now() + self._dispatch.clock_ahead
+        return self._dispatch.server_now()
 
     def allowed(self, *, background: bool = False) -> bool:
         """Tell whether the day's calls leave room for one more of this kind."""

@@ -106,8 +106,7 @@ class Dispatch:
     ) -> None:
         self.budget = Budget(settings.limits)
         self.pauses = Pauses()
-        self.clock_ahead = 0
-        """How far Salesforce's clock is ahead of ours, in microseconds, as its answers tell."""
+        self._server_told: tuple[int, float] | None = None
         self._settings = settings
         self._line = line
         self._clock = clock
@@ -187,6 +186,16 @@ class Dispatch:
                 self._calls = Calls(self._line(), self._settings.api_version, self._make_tokens(kept))
             return self._calls
 
+    def server_now(self) -> int:
+        """Give the instant by Salesforce's clock: as its last answer told, and what has passed since; else ours.
+
+        Counted by the monotonic clock, so that ours may be set while the relay runs.
+        """
+        if self._server_told is None:
+            return self._clock.now()
+        told, at = self._server_told
+        return told + round((self._clock.monotonic() - at) * 1_000_000)
+
     def _ended(self, done: "asyncio.Future[Result]", identity: str, operation: str, background: bool) -> None:
         self._turns.give_back(background=background)
         if done.cancelled() or done.exception() is not None:
@@ -194,7 +203,7 @@ class Dispatch:
             return
         result, now = done.result(), self._clock.now()
         if result.server_time is not None:
-            self.clock_ahead = result.server_time - now
+            self._server_told = (result.server_time, self._clock.monotonic())
         if result.limit_info is not None and (usage := usage_in(result.limit_info, now)) is not None:
             self.budget.seen(usage)
             self._meter.salesforce_remaining(usage.remaining)
