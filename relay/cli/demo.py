@@ -12,16 +12,20 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave it running, and say how to point a mail client at it.")
+        bool,
+        typer.Option(
+            "--keep",
+            help="Leave it running, and say how to point a mail client at it and look into Salesforce.",
+        ),
     ] = False,
     port_base: Annotated[
         int,
         typer.Option(
-            help="The first of four ports in a row; others are taken when one is in use.", min=0, max=65000
+            help="The first of five ports in a row; others are taken when one is in use.", min=0, max=65000
         ),
     ] = 25870,
 ) -> None:
-    """Run the whole relay on loopback: send six mails through it, show what arrived, and check it.
+    """Run the whole relay on loopback beside a simulated Salesforce, show what came of some mails, and check it.
 
     Needs no settings file and leaves nothing behind. Exits with 1 when anything did not arrive as said.
     """

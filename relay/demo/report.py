@@ -3,6 +3,7 @@
 Pure. The secret address is compared in full and shown masked.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,8 @@ def _log_copy(message: DemoMessage, arrived: Captured) -> Finding:
     count = arrived.addresses.count(secret)
     if message.logged:
         return Finding(count == 1, f"and once for {mask_address(secret)}, in the envelope only")
+    if message.rep.mode == "api":
+        return Finding(count == 0, "and not for Email to Salesforce")
     return Finding(count == 0, "and not for Salesforce")
 
 
@@ -61,6 +64,16 @@ def on_report(message: DemoMessage, report: Captured | None) -> list[Finding]:
         ),
         Finding(kept, "the log address is not in the report"),
     ]
+
+
+def on_records(message: DemoMessage, recorded: Sequence[str]) -> list[Finding]:
+    """Compare what is in Salesforce because of a message with what was promised."""
+    if not message.records and not recorded:
+        return [Finding(True, "nothing of it is in Salesforce")]
+    found = Counter(recorded)
+    findings = [Finding(found[each] > 0, f"in Salesforce: {each}") for each in message.records]
+    surplus = found - Counter(message.records)
+    return findings + [Finding(False, f"in Salesforce, and should not be: {each}") for each in surplus]
 
 
 def failed(findings: Sequence[Finding]) -> list[Finding]:

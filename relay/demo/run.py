@@ -1,4 +1,4 @@
-"""The demonstration: a relay, a next hop and six mails on loopback; what arrived is shown and checked.
+"""The demonstration: a relay, a next hop, a simulated Salesforce and some mails; what came of them is shown and checked.
 
 Nothing leaves this machine and nothing outside a temporary folder is written.
 """
@@ -12,12 +12,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from relay.demo.capture import Capture, Captured
-from relay.demo.report import Finding, failed, on_arrival, on_report
+from relay.demo.organisation import Watch, furnish
+from relay.demo.report import Finding, failed, on_arrival, on_records, on_report
+from relay.demo.salesforce.simulator import Simulator, started
+from relay.demo.salesforce.sink_server import handing_over
 from relay.demo.samples import REPS, DemoMessage, messages
 from relay.demo.service import Service, ServiceFailed
 from relay.demo.stage import DEFAULT_BASE, Stage, set_up
@@ -33,11 +37,11 @@ def run(*, keep: bool, base: int = DEFAULT_BASE) -> int:
     console = Console(highlight=False, soft_wrap=True)
     folder = Path(tempfile.mkdtemp(prefix="relay-demo-"))
     try:
-        with _playing(folder, base) as (stage, hop, service):
-            findings = _Demonstration(console, stage, hop, service).play()
-            code = _conclude(console, findings, service)
+        with _playing(folder, base) as house:
+            findings = _Demonstration(console, house).play()
+            code = _conclude(console, findings, house.service)
             if keep:
-                _stay(console, stage, service)
+                _stay(console, house)
             return code
     except ServiceFailed as trouble:
         console.print(str(trouble), markup=False, style="red")
@@ -46,32 +50,58 @@ def run(*, keep: bool, base: int = DEFAULT_BASE) -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _House:
+    """Everything that runs."""
+
+    stage: Stage
+    hop: Capture
+    service: Service
+    salesforce: Simulator
+
+
 @contextmanager
-def _playing(folder: Path, base: int) -> Iterator[tuple[Stage, Capture, Service]]:
-    stage = set_up(folder, base)
-    service = Service(stage.config, [stage.submission, stage.submissions], folder / "relay.log")
-    with Capture(port=stage.upstream) as hop:
-        service.start()
-        try:
-            yield stage, hop, service
-        finally:
-            service.stop()
+def _playing(folder: Path, base: int) -> Iterator[_House]:
+    certificates = folder / "salesforce"
+    certificates.mkdir()
+    with started(folder=certificates) as salesforce:
+        stage = set_up(folder, base, salesforce, furnish(salesforce))
+        service = Service(stage.config, [stage.submission, stage.submissions], folder / "relay.log")
+        with Capture(handing_over(salesforce.sink), port=stage.upstream) as hop:
+            service.start()
+            try:
+                yield _House(stage, hop, service, salesforce)
+            finally:
+                service.stop()
 
 
 class _Demonstration:
     """One play: sends each message, waits for what must come of it, shows and checks it."""
 
-    def __init__(self, console: Console, stage: Stage, hop: Capture, service: Service) -> None:
-        self._console, self._stage, self._hop, self._service = console, stage, hop, service
+    def __init__(self, console: Console, house: _House) -> None:
+        self._console = console
+        self._stage, self._hop, self._service = house.stage, house.hop, house.service
+        self._salesforce = house.salesforce
+        self._watch = Watch(house.salesforce)
 
     def play(self) -> list[Finding]:
-        """Send the six messages and give everything that was found."""
+        """Send the messages and give everything that was found."""
         self._introduce()
         findings = []
         for number, message in enumerate(messages(), 1):
             findings += self._show(number, message)
-        leaks = [rep.login for rep in REPS if rep.email_to_salesforce in self._service.logs()]
-        findings += self._tell([Finding(not leaks, "no log address stands in the relay's own logs")])
+        return findings + self._tell(self._afterwards())
+
+    def _afterwards(self) -> list[Finding]:
+        """Check what holds for all mails together."""
+        self._line("\n[bold]All in all[/]")
+        secrets = [self._salesforce.client_secret, *(rep.email_to_salesforce for rep in REPS)]
+        leaks = any(secret in self._service.logs() for secret in secrets)
+        findings = [Finding(not leaks, "no log address and no secret stands in the relay's own logs")]
+        through_api = sum(each.rep.mode == "api" for each in messages())
+        if through_api:
+            text = f"{len(self._salesforce.calls)} calls of Salesforce's API for {through_api} mails, none of them refused"
+            findings.append(Finding(not self._salesforce.refused, text))
         return findings
 
     def _introduce(self) -> None:
@@ -79,8 +109,9 @@ class _Demonstration:
         line("[bold]relay demo[/]: everything runs on this machine and is gone afterwards\n")
         line(f"  relay      127.0.0.1:{stage.submission} (STARTTLS) and :{stage.submissions} (TLS)")
         line(f"  next hop   127.0.0.1:{stage.upstream}, keeps what it is given; refuses refuse…@")
+        line("  Salesforce a simulated one: contact Kim Lund with an open opportunity, lead Lee Moreau")
         for rep in REPS:
-            line(f"  rep        {rep.login:<10} {', '.join(rep.addresses)}")
+            line(f"  rep        {rep.login:<6} {rep.addresses[0]:<18} mode {rep.mode}")
 
     def _line(self, text: str) -> None:
         self._console.print(text)
@@ -99,7 +130,8 @@ class _Demonstration:
         findings += self._arrivals(message, seen)
         findings.append(Finding(message.rep.email_to_salesforce not in answer, "the answer keeps the secret"))
         self._tell(findings[1:-1] + failed(findings[:1] + findings[-1:]))
-        return findings + self._tell(self._trace(message))
+        findings += self._tell(self._trace(message))
+        return findings + self._tell(on_records(message, self._watch.news()))
 
     def _arrivals(self, message: DemoMessage, seen: int) -> list[Finding]:
         expected = 0 if message.refusal else 1 + bool(message.reported)
@@ -186,7 +218,7 @@ def _conclude(console: Console, findings: list[Finding], service: Service) -> in
     wrong = failed(findings)
     if not wrong:
         console.print(
-            f"\n[bold green]Everything arrived as said[/]: 6 mails, {len(findings)} statements checked."
+            f"\n[bold green]Everything arrived as said[/]: {len(messages())} mails, {len(findings)} statements checked."
         )
         return 0
     console.print(
@@ -196,8 +228,9 @@ def _conclude(console: Console, findings: list[Finding], service: Service) -> in
     return 1
 
 
-def _stay(console: Console, stage: Stage, service: Service) -> None:
+def _stay(console: Console, house: _House) -> None:
     """Leave everything running until Ctrl-C, and say how to use it."""
+    stage, service, salesforce = house.stage, house.service, house.salesforce
     password = stage.passwords["ana"]
     console.print(
         f"""
@@ -211,6 +244,8 @@ Still running. Ctrl-C stops it.
   settings      {stage.config}
   ask it        relay -c {stage.config} queue list
                 relay -c {stage.config} log --follow
+  Salesforce    {salesforce.url}
+                curl --cacert {salesforce.ca_file} {salesforce.url}/__control__/dump/Task
   metrics       curl http://127.0.0.1:{stage.metrics}/metrics
 """,
         markup=False,

@@ -1,4 +1,4 @@
-"""The six messages of the demonstration, and what must become of each.
+"""The messages of the demonstration, and what must become of each.
 
 Pure. All addresses are of domains that exist nowhere (RFC 2606).
 """
@@ -17,6 +17,7 @@ class DemoRep:
     name: str
     addresses: tuple[str, ...]
     email_to_salesforce: str
+    mode: str = "bcc"
 
 
 ANA = DemoRep(
@@ -25,7 +26,17 @@ ANA = DemoRep(
 BO = DemoRep(
     "bo", "Björn Åkesson", (f"bo@{COMPANY}",), "emailtosalesforce@2-m8v4w6bjo5.b2.le.salesforce.example"
 )
-REPS = (ANA, BO)
+CLEO = DemoRep(
+    "cleo",
+    "Cleo Ruiz",
+    (f"cleo@{COMPANY}",),
+    "emailtosalesforce@3-p5c9d2cle8.c3.le.salesforce.example",
+    mode="api",
+)
+REPS = (ANA, BO, CLEO)
+
+_ON_KIM = "completed Task on contact Kim Lund"
+_ON_DEAL = "completed Task on opportunity Press line 4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class DemoMessage:
     """Whether the rep's Email to Salesforce address must be added to the envelope."""
     reported: tuple[str, ...] = ()
     """Recipients that the next hop refuses, so that the rep must get a delivery report."""
+    records: tuple[str, ...] = ()
+    """What must be in Salesforce afterwards because of it, as `organisation.Watch` tells it."""
 
 
 def _message(fields: tuple[str, ...], body: str) -> bytes:
@@ -70,7 +83,13 @@ def _ordinary() -> DemoMessage:
         _fields("Ana Berg <ana@example.com>", "Kim Lund <kim@buyer.example>", "Our offer", 1), text
     )
     return DemoMessage(
-        "An ordinary mail to a customer", ANA, "ana@example.com", ("kim@buyer.example",), content, content
+        "An ordinary mail to a customer",
+        ANA,
+        "ana@example.com",
+        ("kim@buyer.example",),
+        content,
+        content,
+        records=(_ON_KIM, _ON_DEAL),
     )
 
 
@@ -91,6 +110,7 @@ def _attachment() -> DemoMessage:
         ("kim@buyer.example", "lee@buyer.example", "boss@partner.example"),
         sent,
         _message((*top, kind), body),
+        records=(_ON_KIM, "completed Task on lead Lee Moreau", _ON_DEAL),
     )
 
 
@@ -110,6 +130,7 @@ def _international() -> DemoMessage:
         content,
         content,
         smtputf8=True,
+        records=("open Task in My Unresolved Items",),
     )
 
 
@@ -153,9 +174,41 @@ def _partly_refused() -> DemoMessage:
         content,
         content,
         reported=("refuse-me@buyer.example",),
+        records=(_ON_KIM, _ON_DEAL),
+    )
+
+
+def _through_the_api() -> DemoMessage:
+    fields = _fields("Cleo Ruiz <cleo@example.com>", "Kim Lund <kim@buyer.example>", "Next steps", 7)
+    content = _message(fields, "Hello Kim,\n\nshall we meet on Tuesday?\n\nCleo\n")
+    return DemoMessage(
+        "The same of a rep in mode api: no log copy, the relay writes the record itself",
+        CLEO,
+        "cleo@example.com",
+        ("kim@buyer.example",),
+        content,
+        content,
+        logged=False,
+        records=("EmailMessage on contact Kim Lund, opportunity Press line 4",),
+    )
+
+
+def _to_a_lead() -> DemoMessage:
+    fields = _fields("Cleo Ruiz <cleo@example.com>", "lee@buyer.example", "Welcome", 8)
+    content = _message(fields, "Good to have met you.\n")
+    return DemoMessage(
+        "Another in mode api, to a lead and, unseen by it, to a contact: only the lead is in the record",
+        CLEO,
+        "cleo@example.com",
+        ("lee@buyer.example", "boss@partner.example"),
+        content,
+        content,
+        logged=False,
+        records=("EmailMessage on lead Lee Moreau",),
     )
 
 
 def messages() -> tuple[DemoMessage, ...]:
-    """Give the six messages in the order they are sent."""
-    return _ordinary(), _attachment(), _international(), _internal(), _forged(), _partly_refused()
+    """Give the messages in the order they are sent."""
+    in_bcc = _ordinary(), _attachment(), _international(), _internal(), _forged(), _partly_refused()
+    return in_bcc

@@ -2,16 +2,20 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from relay.demo.certificate import write_certificate
+from relay.demo.salesforce.simulator import Simulator
 from relay.demo.samples import REPS, DemoRep
 from relay.demo.service import free_ports
 
 DEFAULT_BASE = 25870
 """The first port that is tried; any free ones are taken when these are in use."""
 
+_MODE = "bcc"
+"""What logging.mode says."""
 _HEAD = """\
 version: 1
 server: {{hostname: relay.example.com, state_dir: state}}
@@ -27,6 +31,10 @@ notices: {{from: postmaster@example.com, route: main}}
 logging:
   mode: bcc
   exclude: {{internal: auto}}
+salesforce:
+  instance: {instance}
+  tls_ca: {salesforce_ca}
+  auth: {{kind: client_credentials, client_id: {client_id}, client_secret: {{file: salesforce.secret}}}}
 metrics: {{address: "127.0.0.1:{metrics}"}}
 web: {{address: "127.0.0.1:{web}"}}
 users:
@@ -36,7 +44,8 @@ _USER = """\
   - login: {login}
     name: {name}
     addresses: [{addresses}]
-    email_to_salesforce: {email_to_salesforce}
+{mode}    email_to_salesforce: {email_to_salesforce}
+    salesforce_user_id: {salesforce_user_id}
     tokens: [{{name: Laptop, sha256: {sha256}}}]
 """
 
@@ -64,24 +73,40 @@ class Stage:
         return self.folder / "cert.pem"
 
 
-def set_up(folder: Path, base: int) -> Stage:
-    """Write certificate and settings into an empty folder. Passwords are new each time and kept as hashes only."""
+def set_up(folder: Path, base: int, salesforce: Simulator, users: Mapping[str, str]) -> Stage:
+    """Write certificate and settings into a folder. Passwords are new each time and kept as hashes only.
+
+    `users` are the reps' users in Salesforce, by login.
+    """
     submission, submissions, metrics, web, upstream = free_ports(5, base)
     passwords = {rep.login: secrets.token_urlsafe(24) for rep in REPS}
     stage = Stage(folder, submission, submissions, metrics, web, upstream, passwords)
     write_certificate(folder)
     ports = {"submission": submission, "submissions": submissions, "metrics": metrics, "web": web}
-    head = _HEAD.format(**ports, upstream=upstream)
-    users = "".join(_user(rep, passwords[rep.login]) for rep in REPS)
-    stage.config.touch(mode=0o600)
-    stage.config.write_text(head + users, "utf-8")
+    head = _HEAD.format(
+        **ports,
+        upstream=upstream,
+        instance=salesforce.url,
+        salesforce_ca=salesforce.ca_file,
+        client_id=salesforce.client_id,
+    )
+    reps = "".join(_user(rep, passwords[rep.login], users[rep.login]) for rep in REPS)
+    _write_secretly(folder / "salesforce.secret", salesforce.client_secret)
+    _write_secretly(stage.config, head + reps)
     return stage
 
 
-def _user(rep: DemoRep, password: str) -> str:
+def _write_secretly(file: Path, text: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(text, "utf-8")
+
+
+def _user(rep: DemoRep, password: str, salesforce_user_id: str) -> str:
     return _USER.format(
         login=rep.login,
         name=rep.name,
+        mode="" if rep.mode == _MODE else f"    mode: {rep.mode}\n",
+        salesforce_user_id=salesforce_user_id,
         addresses=", ".join(rep.addresses),
         email_to_salesforce=rep.email_to_salesforce,
         sha256=hashlib.sha256(password.encode()).hexdigest(),

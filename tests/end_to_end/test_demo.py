@@ -35,6 +35,7 @@ def test_the_demonstration_succeeds_and_cleans_up(short: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything arrived as said: 6 mails" in done.stdout
+    assert "in Salesforce: completed Task on opportunity Press line 4" in done.stdout
     assert "NOT" not in done.stdout
     assert "\x1b" not in done.stdout
     for rep in REPS:

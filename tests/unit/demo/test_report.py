@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from relay.demo.captured import Captured, Forward
-from relay.demo.report import failed, on_arrival, on_report
+from relay.demo.report import failed, on_arrival, on_records, on_report
 from relay.demo.samples import DemoMessage, messages
 
 _ADDED = b"Received: from laptop by relay.example.com; Mon, 9 Nov 2026 09:14:03 +0000\r\n"
@@ -81,3 +81,19 @@ def test_a_report_must_name_the_refused_and_go_to_the_sender() -> None:
     assert failed(on_report(message, None))
     assert failed(on_report(message, replace(good, recipients=(Forward("x@y.example"),))))
     assert failed(on_report(message, replace(good, wire=b"Subject: failed\r\n")))
+
+
+def test_records_that_are_as_promised_hold() -> None:
+    """What is in Salesforce is compared line by line, in any order; nothing promised and nothing there is well, too."""
+    message = replace(messages()[0], records=("Task on a", "Task on b"))
+    assert not failed(on_records(message, ["Task on b", "Task on a"]))
+    assert not failed(on_records(replace(message, records=()), []))
+
+
+@pytest.mark.parametrize(
+    "recorded", [[], ["Task on a"], ["Task on a", "Task on a", "Task on b"], ["Task on c"]]
+)
+def test_records_that_are_missing_or_too_many_are_found(recorded: list[str]) -> None:
+    """One missing, one twice, another: each is seen."""
+    message = replace(messages()[0], records=("Task on a", "Task on b"))
+    assert failed(on_records(message, recorded))
