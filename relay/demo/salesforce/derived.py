@@ -81,9 +81,7 @@ def _ids(row: Row, field: str) -> list[str]:
 def after_delete(records: Records, name: str, row: Row, *, user: str) -> None:
     """Take along, or let go of, the records that point at one that was deleted."""
     for other, field, goes in _LINKS.get(name, ()):
-        for one in records.live(other):
-            if one.get(field) != row["Id"]:
-                continue
+        for one in records.having(other, field, row["Id"]):
             if goes:
                 records.delete(other, str(one["Id"]), user=user)
             else:

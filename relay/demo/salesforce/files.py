@@ -71,7 +71,7 @@ class Files:
         }
         known = given.get("ContentDocumentId")
         document = str(known or records.insert("ContentDocument", facts, user=user)["Id"])
-        earlier = [one for one in records.live("ContentVersion") if one.get("ContentDocumentId") == document]
+        earlier = [one for one in records.having("ContentVersion", "ContentDocumentId", document)]
         for one in earlier:
             records.touch("ContentVersion", str(one["Id"]), {"IsLatest": False})
         own: Row = {
@@ -93,8 +93,7 @@ class Files:
         owner: Row = {"ContentDocumentId": document, "LinkedEntityId": user, "ShareType": "I"}
         linked = {
             one["LinkedEntityId"]
-            for one in records.live("ContentDocumentLink")
-            if one.get("ContentDocumentId") == document
+            for one in records.having("ContentDocumentLink", "ContentDocumentId", document)
         }
         if user not in linked:
             records.insert("ContentDocumentLink", owner, user=user)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from relay.demo.salesforce import activities, derived, ids
 from relay.demo.salesforce.clock import SimulatedClock, written
 from relay.demo.salesforce.fields import Kind, Schema, SObject
+from relay.demo.salesforce.index import Index
 from relay.demo.salesforce.objects_activity import default_priority, default_status
 from relay.demo.salesforce.schema import schema_of
 from relay.demo.salesforce.toggles import Toggles
@@ -43,6 +44,7 @@ class Records:
         self.deletions: list[Deletion] = []
         self._tables: dict[str, dict[str, Row]] = {}
         self._numbers: dict[str, int] = {}
+        self._index = Index()
         self._journal: list[tuple[str, str, Row | None]] | None = None
 
     @property
@@ -53,6 +55,7 @@ class Records:
     def clear(self) -> None:
         """Forget everything; ids begin again."""
         self._tables.clear()
+        self._index.clear()
         self._numbers.clear()
         self.deletions.clear()
 
@@ -67,6 +70,18 @@ class Records:
     def live(self, name: str) -> list[Row]:
         """Give the records of an object that are not deleted."""
         return [row for row in self.rows(name) if not row["IsDeleted"]]
+
+    def having(self, name: str, field: str, value: object) -> list[Row]:
+        """Give the records that are not deleted and have a value in a field, whatever its case."""
+        if self._index.covers(name, field):
+            table = self._tables.get(name, {})
+            return [table[one] for one in self._index.find(name, field, value) if not table[one]["IsDeleted"]]
+        wanted = str(value).casefold()
+        return [
+            row
+            for row in self.live(name)
+            if row.get(field) is not None and str(row[field]).casefold() == wanted
+        ]
 
     def find(self, record: str) -> tuple[str, Row] | None:
         """Give the object's name and the record of an 18-character id, deleted or not; None: there is none."""
@@ -196,9 +211,13 @@ class Records:
         activities.before_save(self, name, row, before)
 
     def _put(self, name: str, record: str, row: Row | None) -> None:
-        table = self._tables.setdefault(name, {})
         if self._journal is not None:
-            self._journal.append((name, record, table.get(record)))
+            self._journal.append((name, record, self._tables.get(name, {}).get(record)))
+        self._set(name, record, row)
+
+    def _set(self, name: str, record: str, row: Row | None) -> None:
+        table = self._tables.setdefault(name, {})
+        self._index.moved(name, record, table.get(record), row)
         if row is None:
             table.pop(record, None)
         else:
@@ -206,10 +225,7 @@ class Records:
 
     def _undo(self, journal: list[tuple[str, str, Row | None]]) -> None:
         for name, record, before in reversed(journal):
-            if before is None:
-                self._tables[name].pop(record, None)
-            else:
-                self._tables[name][record] = before
+            self._set(name, record, before)
 
 
 class Transaction:

@@ -16,8 +16,8 @@ def check_unique(records: Records, wanted: Wanted) -> None:
         value = wanted.given.get(field.name) if field.unique else None
         if value is None:
             continue
-        for row in records.live(wanted.shape.name):
-            if _same(row.get(field.name), value) and row["Id"] != (wanted.before or {}).get("Id"):
+        for row in records.having(wanted.shape.name, field.name, value):
+            if row["Id"] != (wanted.before or {}).get("Id"):
                 told = f"duplicate value found: {field.name} duplicates value on record with id: {row['Id']}"
                 raise refused(400, "DUPLICATE_VALUE", told, field.name)
 
@@ -31,9 +31,7 @@ def check_duplicates(records: Records, wanted: Wanted) -> None:
     if not email or (wanted.before is not None and "Email" not in wanted.given):
         return
     same = [
-        row
-        for row in records.live(name)
-        if _same(row.get("Email"), email) and row["Id"] != (wanted.before or {}).get("Id")
+        row for row in records.having(name, "Email", email) if row["Id"] != (wanted.before or {}).get("Id")
     ]
     if same:
         raise Refusal(
@@ -48,10 +46,6 @@ def check_duplicates(records: Records, wanted: Wanted) -> None:
 def _may_save(wanted: Wanted) -> bool:
     header = wanted.headers.get("sforce-duplicate-rule-header", "")
     return "allowsave=true" in header.lower().replace(" ", "")
-
-
-def _same(one: object, other: object) -> bool:
-    return one is not None and str(one).casefold() == str(other).casefold()
 
 
 def _result(name: str, same: list[Row]) -> Row:

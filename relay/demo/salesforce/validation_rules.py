@@ -148,7 +148,7 @@ def _relation(records: Records, wanted: Wanted) -> None:
         raise refusals.refused(400, "REQUIRED_FIELD_MISSING", told, "RelationId")
     if email is None or wanted.before is not None:
         return
-    for row in records.live("EmailMessageRelation"):
+    for row in records.having("EmailMessageRelation", "EmailMessageId", email["Id"]):
         same = all(
             row.get(n) == wanted.given.get(n) for n in ("EmailMessageId", "RelationId", "RelationType")
         )

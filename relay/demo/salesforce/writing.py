@@ -107,9 +107,8 @@ class Writer:
         """Give the records that have this value in a field, whatever its case."""
         return [
             row
-            for row in self._records.live(shape.name)
-            if str(row.get(field.name) or "").casefold() == value.casefold()
-            and self._records.sees(self.user, shape.name, row)
+            for row in self._records.having(shape.name, field.name, value)
+            if self._records.sees(self.user, shape.name, row)
         ]
 
     def existing(self, shape: SObject, text: str) -> Row:
