@@ -217,6 +217,75 @@ class ReportUndeliverable(Event):
 
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogSucceeded(Event):
+    """A record of this message is in Salesforce."""
+
+    name = "log.succeeded"
+
+    object: str
+    """EmailMessage or Task."""
+    record: str
+    """Its id in Salesforce."""
+    related: tuple[str, ...]
+    """The ids of the records that it stands on."""
+    found: bool
+    """Whether it was there already: something else had logged the mail."""
+    identity: str
+    """The Salesforce user it was made as; empty: the integration user."""
+    summary: str
+    reason: str = ""
+    """What could not be done about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogUnmatched(Event):
+    """Nobody in Salesforce has any of the addresses: it waits, and is matched again."""
+
+    name = "log.unmatched"
+    level = logging.WARNING
+
+    recipients: tuple[str, ...]
+    again_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFailed(Event):
+    """Salesforce refused a record of this message; the delivery's own event says what follows."""
+
+    name = "log.failed"
+    level = logging.WARNING
+
+    category: str
+    """Access/Validation, Authentication, Intermittent or Other."""
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogUndone(Event):
+    """A record of this message was taken back, and is never made again."""
+
+    name = "log.undone"
+
+    record: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRelated(Event):
+    """Somebody, or a recipient who got the mail later, had this message's record stand on more."""
+
+    name = "log.related"
+
+    record: str
+    related: tuple[str, ...]
+    by: str
+    reason: str = ""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageClosed(Event):
     """The last delivery of a message ended; this one line tells its whole story."""
 

@@ -54,7 +54,7 @@ def _kind_of(hint: object) -> str:
     if type(None) in get_args(hint):
         (inner,) = (one for one in get_args(hint) if one is not type(None))
         return f"{_kind_of(inner)}, may be missing"
-    names = {str: "text", int: "whole number", float: "number"}
+    names = {str: "text", bool: "true or false", int: "whole number", float: "number"}
     for plain, name in names.items():
         if hint is plain:
             return name

@@ -29,9 +29,13 @@ HOLD_EVERYTHING = """
 NO_EXPIRY = "UPDATE delivery SET held_at = NULL WHERE state = 'held' AND held_at IS NOT NULL"
 """What was held already in a restored queue does not expire either: releasing is explicit."""
 
+UNMATCHED = "unmatched: "
+"""How the reason begins of records that wait for somebody in Salesforce to have an address: they have a time of their own."""
+
 HELD_FOR_LONG = f"""
     SELECT {LISTED} FROM message m JOIN delivery d ON d.message = m.id
-    WHERE m.closed_at IS NULL AND d.role = 'record' AND d.state = 'held' AND d.held_at < ? LIMIT ?
+    WHERE m.closed_at IS NULL AND d.role = 'record' AND d.state = 'held' AND d.held_at < ?
+        AND d.reason NOT LIKE '{UNMATCHED}%' LIMIT ?
 """  # noqa: S608 - columns are ours
 """Records that Salesforce did not take, and that nobody has done anything about."""
 

@@ -1,54 +1,126 @@
-"""Compose the lead or contact that is made of a recipient whom nobody knows (`logging.match.nobody`).
+"""Make leads or contacts of recipients whom nobody in Salesforce is, where logging.match.nobody says so.
 
-Pure.
+An address is made once, however many messages go to it: what was found a while ago is looked up anew before, and
+duplicates that Salesforce's own rules find are taken as they are.
 """
 
-from relay.directory.model import Rep
-from relay.policy.free_mail import FREE_MAIL
-from relay.salesforce.exchange import NewRecord
+from collections.abc import Sequence
+from dataclasses import replace
+
+from relay.salesforce.exchange import NewRecord, SalesforceError
 from relay.salesforce.lengths import cut, length_of
-from relay.salesforce.model import Json, PersonKind, ToldRecipient
-from relay.salesforce.soql import MAXIMUM_EMAIL
+from relay.salesforce.matching import with_made
+from relay.salesforce.model import (
+    Fault,
+    FaultKind,
+    Json,
+    Made,
+    MatchedPerson,
+    Person,
+    PersonKind,
+    ToldRecipient,
+    Verdict,
+    Written,
+)
+from relay.salesforce.outcomes import outcome_of
+from relay.salesforce.recipients import address_key
+from relay.salesforce.record_rows import Told
+from relay.salesforce.work import Tools, Work
 
-NO_COMPANY = "-"
-"""The company of somebody with an address that anybody can have."""
-_HEADERS = {
-    "Sforce-Duplicate-Rule-Header": "allowSave=false; includeRecordDetails=false; runAsCurrentUser=true"
-}
-"""Whoever a duplicate rule finds is taken instead of a second record (REST guide, Duplicate Rule Header)."""
+_HEADERS = {"Sforce-Auto-Assign": "FALSE"}
+_OBJECTS = {Verdict.CREATE_LEAD: PersonKind.LEAD, Verdict.CREATE_CONTACT: PersonKind.CONTACT}
 
 
-def new_person(recipient: ToldRecipient, kind: PersonKind, rep: Rep) -> NewRecord | None:
-    """Give the record to make; None for an address that is too long for its field."""
-    if len(recipient.address) > MAXIMUM_EMAIL:
-        return None
-    first, last = _names(recipient)
-    object = kind.value
-    fields: dict[str, Json] = {
-        "LastName": cut(last, length_of(object, "LastName")),
-        "Email": recipient.address,
-    }
+def new_person(kind: PersonKind, recipient: ToldRecipient) -> dict[str, Json]:
+    """Give the fields of somebody of whom the mail tells no more than an address and perhaps a name. Pure."""
+    address = recipient.address
+    local, _, domain = address.rpartition("@")
+    first, last = _names(recipient.name if "@" not in recipient.name else "")
+    fields: dict[str, Json] = {"LastName": _cut(kind, "LastName", last or local or address), "Email": address}
     if first:
-        fields["FirstName"] = cut(first, length_of(object, "FirstName"))
+        fields["FirstName"] = _cut(kind, "FirstName", first)
     if kind is PersonKind.LEAD:
-        fields["Company"] = cut(_company(recipient.address), length_of(object, "Company"))
-    if rep.salesforce_user_id:
-        fields["OwnerId"] = rep.salesforce_user_id
-    return NewRecord(object, fields, _HEADERS)
+        fields["Company"] = _cut(kind, "Company", domain or "-")
+    return fields
 
 
-def _names(recipient: ToldRecipient) -> tuple[str, str]:
-    """Give first and last name: of the display name, "Berg, Anna" or "Anna Berg", else of the local part."""
-    name = recipient.name.strip()
-    if not name or "@" in name:
-        local = recipient.address.rpartition("@")[0].partition("+")[0]
-        name = " ".join(part.capitalize() for part in local.replace("_", ".").split(".") if part)
+def _names(name: str) -> tuple[str, str]:
+    """Part a display name: "Berg, Anna" and "Anna Berg" are one person."""
     last, comma, first = name.partition(",")
-    if not comma:
-        first, _, last = name.rpartition(" ")
-    return first.strip(), last.strip() or first.strip() or recipient.address
+    if comma and first.strip():
+        return first.strip(), last.strip()
+    first, _, last = name.strip().rpartition(" ")
+    return first.strip(), last.strip()
 
 
-def _company(address: str) -> str:
-    domain = address.rpartition("@")[2].lower()
-    return NO_COMPANY if domain in FREE_MAIL else domain
+def _cut(kind: PersonKind, name: str, text: str) -> str:
+    return cut(text, length_of(kind.value, name))
+
+
+async def make_newcomers(tools: Tools, works: Sequence[Work]) -> None:
+    """Make those whom the matches ask for, and match the messages with them; a fault is the message's outcome."""
+    by_identity: dict[str, list[Work]] = {}
+    for one in works:
+        by_identity.setdefault(one.identity, []).append(one)
+    for identity, some in by_identity.items():
+        try:
+            await _make(tools, identity, some)
+        except SalesforceError as exc:
+            for one in some:
+                _fail(one, exc.fault)
+
+
+async def _make(tools: Tools, identity: str, works: Sequence[Work]) -> None:
+    wanted = {address_key(each.address): (one, each) for one in works for each in _newcomers(one)}
+    tools.lookup.forget([each.address for _, each in wanted.values()])
+    found = await tools.lookup.people([each.address for _, each in wanted.values()])
+    people: dict[str, Written | Person] = {key: some[0] for key, some in found.items() if some}
+    missing = [key for key in wanted if key not in people]
+    records = [_record(*wanted[key]) for key in missing]
+    results = await tools.client.create(identity, records) if records else []
+    people.update(zip(missing, results, strict=True))
+    tools.lookup.forget([each.address for _, each in wanted.values()])
+    for one in works:
+        _take(one, people)
+
+
+def _newcomers(one: Work) -> Sequence[ToldRecipient]:
+    return one.match.newcomers if one.match is not None else ()
+
+
+def _record(one: Work, recipient: ToldRecipient) -> NewRecord:
+    assert one.match is not None
+    kind = _OBJECTS[one.match.decision]
+    return NewRecord(kind.value, new_person(kind, recipient), _HEADERS)
+
+
+def _take(one: Work, people: dict[str, Written | Person]) -> None:
+    assert one.match is not None
+    kind = _OBJECTS[one.match.decision]
+    made: list[MatchedPerson] = []
+    for each in one.match.newcomers:
+        person = _person(people[address_key(each.address)], kind, each)
+        if isinstance(person, Fault):
+            _fail(one, person)
+            return
+        made.append(MatchedPerson(person, each))
+    one.match = with_made(one.match, made)
+    if one.told is not None:
+        one.told = replace(one.told, why=one.match.why, unmatched=one.match.unmatched)
+
+
+def _person(result: Written | Person, kind: PersonKind, recipient: ToldRecipient) -> Person | Fault:
+    if isinstance(result, Person):
+        return result
+    if isinstance(result, Made):
+        return Person(result.id, kind, recipient.address, recipient.name)
+    if result.kind is FaultKind.DUPLICATE and result.record_ids:
+        found = result.record_ids[0]
+        return Person(found, PersonKind.CONTACT if found[:3] == "003" else PersonKind.LEAD, recipient.address)
+    return result
+
+
+def _fail(one: Work, fault: Fault) -> None:
+    assert one.facts is not None
+    one.outcome = outcome_of(fault, one.delivery.attempts)
+    one.told = replace(one.told or Told(one.id, one.facts.message, one.facts.login), fault=fault)

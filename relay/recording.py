@@ -1,0 +1,214 @@
+"""Recording in the running service: the client, the courier and the work in the background, as the settings say.
+
+Nothing of Salesforce is loaded while the settings name no organisation.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from relay.clock import Clock, rfc3339
+from relay.config.loader import Configuration
+from relay.config.secrets import read_secret
+from relay.delivery_kind import Transport
+from relay.directory.model import Directory
+from relay.errors import StorageError
+from relay.ids import DeliveryId
+from relay.maillog.store import MailLog
+from relay.outcome import Deferred, Outcome
+from relay.queue.model import Batch, Delivery, QueuedMessage
+from relay.queue.rules import rules_of
+from relay.queue.store import QueueStore
+from relay.status import Reply
+from relay.storage.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from relay.salesforce.client import SalesforceClient, SalesforceMeter
+    from relay.salesforce.gathering import Calls, Gathering
+    from relay.salesforce.work import Tools
+
+logger = logging.getLogger(__name__)
+
+NOT_CONFIGURED = Deferred(
+    Reply(451, "4.3.5", "salesforce: is not in the settings, and this mail is to be recorded there"),
+    "salesforce",
+)
+_SHORTEST_LOOK, _LONGEST_LOOK = 1.0, 60.0
+
+
+class Recording:
+    """All of recording; satisfies relay.queue.courier.Courier."""
+
+    transport = Transport.SALESFORCE
+
+    def __init__(
+        self,
+        database: Database,
+        queue: QueueStore,
+        mail_log: MailLog,
+        clock: Clock,
+        directory: Callable[[], Directory],
+        meter: "SalesforceMeter",
+        now_due: Callable[[], None],
+    ) -> None:
+        """`now_due` is told when something in the queue is due at once."""
+        self._database, self._queue, self._mail_log = database, queue, mail_log
+        self._clock, self._directory, self._meter, self._now_due = clock, directory, meter, now_due
+        self._settings: object = None
+        self._tools: Tools | None = None
+        self._gathering: Gathering | None = None
+        self._calls: Calls | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+
+    @property
+    def client(self) -> "SalesforceClient | None":
+        """Give what asks Salesforce; None when the settings name no organisation."""
+        return self._tools.client if self._tools is not None else None
+
+    def use(self, configuration: Configuration) -> None:
+        """Go by these settings from now on; what is under way ends by the earlier ones."""
+        settings = configuration.settings
+        if settings.salesforce is None:
+            self._leave(None)
+            return
+        from relay.salesforce.building import tools_of
+
+        kept = self._tools if settings.salesforce == self._settings else None
+        if kept is None:
+            self._leave(settings.salesforce)
+        base = configuration.path.parent
+        self._tools = tools_of(
+            configuration,
+            kept,
+            database=self._database,
+            queue=self._queue,
+            mail_log=self._mail_log,
+            clock=self._clock,
+            directory=self._directory,
+            meter=self._counting(),
+            now_due=self._now_due,
+            secret=lambda reference: read_secret(reference, base),
+            retry=rules_of(settings, configuration.hostname).retry.logging,
+        )
+
+    def _counting(self) -> "SalesforceMeter":
+        """Count calls, so that rounds are spaced by them."""
+        from relay.salesforce.gathering import Calls, Counting
+
+        if self._calls is None:
+            self._calls = Calls(self._clock)
+        return Counting(self._calls, self._meter)
+
+    def _leave(self, settings: object) -> None:
+        """Let go of the organisation that the earlier settings named."""
+        tools, self._tools, self._settings = self._tools, None, settings
+        if tools is not None:
+            task = asyncio.get_running_loop().create_task(_closed(tools))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    # As a courier
+
+    def split(self, message: QueuedMessage, deliveries: "Sequence[Delivery]") -> list[list[Delivery]]:
+        """Take each record for itself."""
+        return [[one] for one in deliveries]
+
+    def route(self, message: QueuedMessage, deliveries: "Sequence[Delivery]") -> str:
+        """Name the way, for metrics."""
+        return "salesforce"
+
+    async def attempt(self, batches: "Sequence[Batch]") -> Mapping[DeliveryId, Outcome]:
+        """Record the messages; give an outcome for each. Raises StorageError, and nothing else but CancelledError."""
+        outcomes = await asyncio.gather(*(self._attempt(one) for one in batches))
+        return {
+            delivery.id: outcome
+            for batch, outcome in zip(batches, outcomes, strict=True)
+            for delivery in batch.deliveries
+        }
+
+    async def _attempt(self, batch: Batch) -> Outcome:
+        if self._tools is None:
+            return NOT_CONFIGURED
+        if self._gathering is None:
+            from relay.salesforce.gathering import Calls, Gathering
+
+            self._calls = self._calls or Calls(self._clock)
+            self._gathering = Gathering(self._clock, self._calls)
+        return await self._gathering.record(batch, lambda: self._tools)
+
+    def wake(self) -> None:
+        """Try at once what waits: an identity that failed a moment ago, too."""
+        if self._tools is not None:
+            self._tools.client.try_now()
+        if self._gathering is not None:
+            self._gathering.hurry()
+        self._woken.set()
+
+    # In the background
+
+    async def run(self) -> None:
+        """Match again what nobody was matched with, and add recipients who got their mail late; until cancelled."""
+        while True:
+            self._woken.clear()
+            pause = _LONGEST_LOOK
+            try:
+                pause = await self._step()
+            except StorageError as exc:
+                logger.warning("recording in the background waits for the store: %s", exc)
+            except Exception:
+                logger.exception("recording in the background came upon what it did not expect")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(max(pause, _SHORTEST_LOOK), _LONGEST_LOOK)):
+                    await self._woken.wait()
+
+    async def _step(self) -> float:
+        if self._tools is None:
+            return _LONGEST_LOOK
+        from relay.salesforce.background import step
+
+        return await step(self._tools)
+
+    async def stop(self, grace: float) -> None:
+        """End the round under way, within `grace` seconds."""
+        if self._gathering is not None:
+            await self._gathering.close(grace)
+
+    async def close(self) -> None:
+        """Let go of Salesforce."""
+        self._leave(None)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=10.0)
+
+    def status(self) -> Mapping[str, object] | None:
+        """Tell how it stands: the calls of the day, and who may not call now and why; None without an organisation."""
+        if self._tools is None:
+            return None
+        client = self._tools.client
+        identities = {client.identity_of(rep) for rep in self._directory().reps()} | {""}
+        pauses = {one: pause for one in identities if (pause := client.paused(one)) is not None}
+        usage = client.usage()
+        return {
+            "calls_used": usage.used if usage else None,
+            "calls_allowed": usage.maximum if usage else None,
+            "paused": [
+                {
+                    "identity": name,
+                    "kind": pause.kind,
+                    "code": pause.fault.code,
+                    "reason": pause.fault.message,
+                    "until": rfc3339(pause.until),
+                }
+                for name, pause in pauses.items()
+            ],
+        }
+
+
+async def _closed(tools: "Tools") -> None:
+    await tools.lookup.close()
+    tools.reader.close()
+    await tools.client.close()

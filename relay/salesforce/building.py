@@ -1,0 +1,80 @@
+"""Make of the settings what recording works with."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from relay.clock import Clock
+from relay.config.loader import Configuration
+from relay.config.types import SecretReference
+from relay.directory.model import Directory
+from relay.maillog.store import MailLog
+from relay.queue.retry import RetryRule
+from relay.queue.store import QueueStore
+from relay.salesforce.client import SalesforceClient, SalesforceMeter
+from relay.salesforce.lookup import Lookup
+from relay.salesforce.org import Organization
+from relay.salesforce.reading import MailReader
+from relay.salesforce.token_store import StoredTokens
+from relay.salesforce.work import Tools
+from relay.storage.database import Database
+
+
+def client_of(
+    configuration: Configuration,
+    secret: Callable[[SecretReference], str],
+    clock: Clock,
+    *,
+    meter: SalesforceMeter | None = None,
+    database: Database | None = None,
+    stand_in: str | None = None,
+) -> SalesforceClient:
+    """Make what asks Salesforce; the settings name an organisation. Nothing is called yet."""
+    settings = configuration.settings.salesforce
+    assert settings is not None
+    return SalesforceClient(
+        settings,
+        resolve=configuration.resolve,
+        secret=secret,
+        clock=clock,
+        meter=meter,
+        tokens=StoredTokens(database, clock) if database is not None else None,
+        stand_in=stand_in,
+    )
+
+
+def tools_of(
+    configuration: Configuration,
+    kept: Tools | None,
+    *,
+    database: Database,
+    queue: QueueStore,
+    mail_log: MailLog,
+    clock: Clock,
+    directory: Callable[[], Directory],
+    secret: Callable[[SecretReference], str],
+    retry: RetryRule,
+    meter: SalesforceMeter | None = None,
+    now_due: Callable[[], None] = lambda: None,
+) -> Tools:
+    """Give the tools for these settings; what asks Salesforce is kept when it goes by the same ones as before."""
+    logging = configuration.settings.logging
+    if kept is not None:
+        kept.lookup.use(logging.match)
+        return replace(kept, settings=logging, retry=retry)
+    users = (rep.salesforce_username for rep in directory().reps() if not rep.disabled)
+    stand_in = next((one for one in users if one), None)
+    client = client_of(configuration, secret, clock, meter=meter, database=database, stand_in=stand_in)
+    return Tools(
+        database=database,
+        queue=queue,
+        mail_log=mail_log,
+        clock=clock,
+        client=client,
+        lookup=Lookup(client, clock, logging.match),
+        organization=Organization(client, clock),
+        reader=MailReader(),
+        settings=logging,
+        retry=retry,
+        directory=directory,
+        now_due=now_due,
+    )
