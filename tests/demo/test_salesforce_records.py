@@ -194,3 +194,70 @@ def test_stamps_never_repeat(salesforce: Simulator) -> None:
     stamps = [row["SystemModstamp"] for row in salesforce.rows("Contact")]
     assert len(set(stamps)) == 50
     assert stamps == sorted(stamps, key=str)
+
+
+def test_a_person_account_is_a_contact_too(salesforce: Simulator, plain: Salesforce) -> None:
+    """Contact has IsPersonAccount and a Task takes the contact's id."""
+    assert "IsPersonAccount" not in {field["name"] for field in plain.Contact.describe()["fields"]}
+    salesforce.toggles.person_accounts = True
+    account = salesforce.add("Account", Name="Lund", PersonEmail="kim@buyer.example", IsPersonAccount=True)
+    found = plain.query("SELECT Id, AccountId FROM Contact WHERE IsPersonAccount = true")["records"][0]
+    assert found["AccountId"] == account
+    made = plain.Task.create({"Subject": "x", "WhoId": found["Id"]})
+    assert salesforce.row(made["id"])["AccountId"] == account
+
+
+def test_a_converted_lead_takes_no_activities(salesforce: Simulator, plain: Salesforce) -> None:
+    """Its activities move to the contact, a query for open leads passes it by, and a new Task on it is refused."""
+    (lead,) = people(salesforce, 1, kind="Lead")
+    task = salesforce.add("Task", Subject="x", WhoId=lead)
+    contact = salesforce.convert(lead)
+    assert salesforce.row(task)["WhoId"] == contact
+    assert plain.query("SELECT Id FROM Lead WHERE IsConverted = false")["totalSize"] == 0
+    code, _ = refusal(SalesforceMalformedRequest, lambda: plain.Task.create({"Subject": "y", "WhoId": lead}))
+    assert code == "CANNOT_UPDATE_CONVERTED_LEAD"
+
+
+def test_shared_activities_hold_many_people(salesforce: Simulator, plain: Salesforce) -> None:
+    """TaskWhoIds is there only then; 50 contacts are taken, 51 are not, nor a lead beside a contact."""
+    contacts, (lead,) = people(salesforce, 51), people(salesforce, 1, kind="Lead")
+    with pytest.raises(SalesforceMalformedRequest):
+        plain.Task.create({"Subject": "x", "TaskWhoIds": contacts[:2]})
+    assert salesforce.refused == []
+    salesforce.toggles.shared_activities = True
+    made = plain.Task.create({"Subject": "x", "TaskWhoIds": contacts[:50]})
+    assert salesforce.row(made["id"])["WhoId"] == contacts[0]
+    for wrong in (contacts, [contacts[0], lead]):
+        code, _ = refusal(SalesforceMalformedRequest, partial(plain.Task.create, {"TaskWhoIds": wrong}))
+        assert code == "FIELD_INTEGRITY_EXCEPTION"
+
+
+def test_an_old_closed_task_is_archived(salesforce: Simulator, plain: Salesforce) -> None:
+    """A year on it is for queryAll alone."""
+    salesforce.add("Task", Subject="x", Status="Completed", ActivityDate=salesforce.now().date())
+    salesforce.advance(timedelta(days=366))
+    again = connected(salesforce)
+    assert again.query("SELECT Id FROM Task")["totalSize"] == 0
+    assert (
+        again.query("SELECT IsArchived FROM Task", include_deleted=True)["records"][0]["IsArchived"] is True
+    )
+
+
+def test_the_organisations_own_rules_are_nobodys_mistake(salesforce: Simulator, plain: Salesforce) -> None:
+    """A required field, one for reading only, a validation rule and an inactive owner refuse, and blame nobody."""
+    gone = salesforce.add(
+        "User", Username="gone@example.com", LastName="Gone", Email="g@example.com", IsActive=False
+    )
+    toggles = salesforce.toggles
+    toggles.required_fields = frozenset({"Task.Subject"})
+    toggles.read_only_fields = frozenset({"Task.Type"})
+    toggles.validation_rule = "secret"
+    faults: list[tuple[dict[str, object], str]] = [
+        ({"Description": "x"}, "REQUIRED_FIELD_MISSING"),
+        ({"Subject": "x", "Type": "Email"}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        ({"Subject": "Secret plan"}, "FIELD_CUSTOM_VALIDATION_EXCEPTION"),
+        ({"Subject": "x", "OwnerId": gone}, "INACTIVE_OWNER_OR_USER"),
+    ]
+    for fields, code in faults:
+        assert refusal(SalesforceMalformedRequest, partial(plain.Task.create, fields))[0] == code
+    assert salesforce.refused == []

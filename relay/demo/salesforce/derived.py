@@ -52,8 +52,27 @@ def before_save(records: Records, name: str, row: Row, before: Row | None) -> No
 
 def after_save(records: Records, name: str, row: Row, before: Row | None, *, user: str) -> None:
     """Make the records that follow from one that was stored."""
-    if name == "EmailMessage":
-        _relate(records, row, before, user)
+    match name:
+        case "EmailMessage":
+            _relate(records, row, before, user)
+        case "ContentDocumentLink" if str(row.get("LinkedEntityId")).startswith("02s"):
+            records.touch("EmailMessage", str(row["LinkedEntityId"]), {"HasAttachment": True})
+        case "Account" if row.get("IsPersonAccount") and not row.get("PersonContactId"):
+            _make_person(records, row, user)
+        case _:
+            pass
+
+
+def _make_person(records: Records, account: Row, user: str) -> None:
+    """Make the contact that a person account is at the same time."""
+    person: Row = {
+        "LastName": account.get("Name"),
+        "Email": account.get("PersonEmail"),
+        "AccountId": account["Id"],
+        "IsPersonAccount": True,
+    }
+    contact = records.insert("Contact", person, user=user)
+    records.touch("Account", str(account["Id"]), {"PersonContactId": contact["Id"]})
 
 
 def _relate(records: Records, email: Row, before: Row | None, user: str) -> None:

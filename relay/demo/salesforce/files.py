@@ -71,7 +71,7 @@ class Files:
         }
         known = given.get("ContentDocumentId")
         document = str(known or records.insert("ContentDocument", facts, user=user)["Id"])
-        earlier = [one for one in records.having("ContentVersion", "ContentDocumentId", document)]
+        earlier = records.having("ContentVersion", "ContentDocumentId", document)
         for one in earlier:
             records.touch("ContentVersion", str(one["Id"]), {"IsLatest": False})
         own: Row = {

@@ -52,6 +52,9 @@ class Simulator:
         self.client_id = auth.CLIENT_ID
         self.client_secret = auth.CLIENT_SECRET
         self.url = ""
+        self.most_at_once = 0
+        """The most requests that were being answered at the same time."""
+        self._at_once = 0
         self.crashes: list[Exception] = []
         """What went wrong in the simulator itself; a test that uses it fails."""
         files = _Certificate(*write_certificate(folder), None) if folder else _certificate()
@@ -155,6 +158,22 @@ class Simulator:
         with self.records.lock:
             self.records.purge(object, id)
 
+    def convert(self, lead: str) -> str:
+        """Convert a lead as a person does: it gets an account and a contact; give the contact's id."""
+        with self.records.lock, self.records.transaction():
+            row, user = self.row(lead), self._owner(lead)
+            account = self.records.insert("Account", {"Name": row.get("Company"), "OwnerId": user}, user=user)
+            own = {name: row.get(name) for name in ("FirstName", "LastName", "Email", "OwnerId")}
+            contact = self.records.insert("Contact", {**own, "AccountId": account["Id"]}, user=user)
+            done: Row = {
+                "IsConverted": True,
+                "ConvertedDate": self.now().date().isoformat(),
+                "ConvertedAccountId": account["Id"],
+                "ConvertedContactId": contact["Id"],
+            }
+            self.records.change("Lead", lead, done, user=user)
+            return str(contact["Id"])
+
     def file(self, version: str) -> bytes:
         """Give the octets of a ContentVersion. Raises KeyError."""
         with self.records.lock:
@@ -248,6 +267,14 @@ class Simulator:
     async def _answer(self, request: Request) -> Answer:
         if request.segments[:1] == (control.PREFIX,):
             return control.answer(self, request)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return await self._carried_out(request)
+        finally:
+            self._at_once -= 1
+
+    async def _carried_out(self, request: Request) -> Answer:
         if self.toggles.latency:
             await asyncio.sleep(self.toggles.latency)
         with self.records.lock:
