@@ -19,7 +19,7 @@ from relay.storage.database import Transaction
 # What is due to be told, of some reps.
 _DUE = f"""
 SELECT {COLUMNS} FROM reminder
-WHERE next_push_at <= ? AND rep IN (SELECT value FROM json_each(?))
+WHERE (next_push_at <= ? OR next_push_at > ?) AND rep IN (SELECT value FROM json_each(?))
 ORDER BY next_push_at, id LIMIT ?"""  # noqa: S608 - columns are ours
 # Some of them, as they are now.
 _SOME = f"SELECT {COLUMNS} FROM reminder WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"  # noqa: S608 - ours
@@ -59,14 +59,20 @@ _AWAITING = "SELECT id FROM reminder WHERE rep = ? AND gone_at IS NOT NULL"
 # How many of a rep's are linked.
 _LINKED = """
 SELECT count(*) FROM reminder WHERE rep = ? AND salesforce_id IS NOT NULL AND deleted_at IS NULL"""
+LONGEST_WAIT = 3600 * 1_000_000
+"""What is told later is told within so many microseconds."""
 
 
 class OutgoingStore:
     """What Salesforce is to be told."""
 
     def due(self, tx: Transaction, reps: Sequence[RepKey], now: int, limit: int) -> list[Reminder]:
-        """Give what is due to be told of these reps' reminders, the longest due first; deleted ones, too."""
-        return [reminder(row) for row in tx.execute(_DUE, (now, json.dumps(list(reps)), limit))]
+        """Give what is due to be told of these reps' reminders, the longest due first; deleted ones, too.
+
+        What seems to be due further ahead than anything is put off is due, too: the clock was set back.
+        """
+        values = (now, now + 2 * LONGEST_WAIT, json.dumps(list(reps)), limit)
+        return [reminder(row) for row in tx.execute(_DUE, values)]
 
     def some(self, tx: Transaction, which: Iterable[ReminderId]) -> list[Reminder]:
         """Give some reminders as they are now; deleted ones, too."""

@@ -12,6 +12,7 @@ from relay.reminders.calls import SyncRep
 from relay.reminders.links import Absorbed, Context, owed
 from relay.reminders.mapping import KEY_FIELD, Labels, fields_of, labels_of
 from relay.reminders.model import FIELDS, LONGEST_DETAILS, NOTHING, Reminder, ReminderId, RepKey, Tally
+from relay.reminders.outgoing import LONGEST_WAIT
 from relay.reminders.taking import Parts, absorb, remove
 from relay.salesforce.exchange import Changed, NewRecord, SalesforceError
 from relay.salesforce.model import Fault, FaultKind, Json, Made, Row, Written
@@ -21,7 +22,6 @@ BATCH = 200
 """Records in one call (REST guide, sObject Collections)."""
 _SECOND = 1_000_000
 _FIRST_WAIT = 30 * _SECOND
-_LONGEST_WAIT = 3600 * _SECOND
 _UNKNOWN_TRIES = 3
 _SERVER_FAULT = 500
 _ROUNDS = 10_000
@@ -112,7 +112,7 @@ class Sender:
     def _later(self, tx: Transaction, which: Sequence[ReminderId], fault: Fault) -> None:
         now = self._parts.clock.now()
         for one in self._parts.outgoing.some(tx, which):
-            wait = min(_FIRST_WAIT << min(one.attempts, 10), _LONGEST_WAIT)
+            wait = min(_FIRST_WAIT << min(one.attempts, 10), LONGEST_WAIT)
             self._parts.outgoing.later(tx, one.id, now + wait, _told(fault))
 
     # Looking first
