@@ -57,6 +57,7 @@ PAGES = (
     "relay.web.pages.password",
     "relay.web.pages.today",
     "relay.web.pages.message",
+    "relay.web.pages.try_mail",
     "relay.web.pages.account",
     "relay.web.pages.admin_house",
     "relay.web.pages.admin_messages",

@@ -70,7 +70,10 @@ class Guarded:
             return _turned_away(ask)
         if self._route.method == "POST":
             await self._take_form(ask)
-        return await self._route.handler(ask)
+        try:
+            return await self._route.handler(ask)
+        finally:
+            await ask.form.close()
 
     async def _take_form(self, ask: Ask) -> None:
         """Read the form and see that it is one of ours. Raises HTTPException: 403, 413."""
