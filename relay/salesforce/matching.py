@@ -23,6 +23,7 @@ from relay.salesforce.model import (
 from relay.salesforce.opportunity_choice import choose_opportunities
 from relay.salesforce.person_choice import choose
 from relay.salesforce.recipients import address_key
+from relay.salesforce.soql import MAXIMUM_EMAIL
 
 MAXIMUM_NEWCOMERS = 10
 """How many leads or contacts one message may make."""
@@ -170,19 +171,23 @@ def _without_people(
         return Match(Verdict.SKIP, people, why="\n".join([COLLEAGUES, *why]))
     decision = _VERDICTS[rules.nobody]
     created = decision in (Verdict.CREATE_LEAD, Verdict.CREATE_CONTACT)
+    newcomers = _newcomers(outside) if created else ()
+    if created and not newcomers:
+        decision = Verdict.HOLD
     return Match(
         decision,
         people,
         unmatched=addresses,
-        newcomers=_newcomers(outside) if created else (),
+        newcomers=newcomers,
         why="\n".join([_NOBODY[decision], *why]),
     )
 
 
 def _newcomers(outside: tuple[ToldRecipient, ...]) -> tuple[ToldRecipient, ...]:
-    """Give who is to be made: those in To; the first one when nobody of them is."""
-    written_to = tuple(one for one in outside if one.kind is RecipientKind.TO)
-    return (written_to or outside[:1])[:MAXIMUM_NEWCOMERS]
+    """Give who is to be made: those in To; the first one when nobody of them is. Nobody whose address fits no field."""
+    fitting = tuple(one for one in outside if len(one.address) <= MAXIMUM_EMAIL)
+    written_to = tuple(one for one in fitting if one.kind is RecipientKind.TO)
+    return (written_to or fitting[:1])[:MAXIMUM_NEWCOMERS]
 
 
 def with_made(before: Match, made: Sequence[MatchedPerson]) -> Match:

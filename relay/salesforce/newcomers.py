@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from relay.salesforce.exchange import NewRecord, SalesforceError
-from relay.salesforce.lengths import cut, length_of
 from relay.salesforce.matching import with_made
 from relay.salesforce.model import (
     Fault,
     FaultKind,
-    Json,
     Made,
     MatchedPerson,
     Person,
@@ -22,39 +20,13 @@ from relay.salesforce.model import (
     Verdict,
     Written,
 )
+from relay.salesforce.new_person import new_person
 from relay.salesforce.outcomes import outcome_of
 from relay.salesforce.recipients import address_key
 from relay.salesforce.record_rows import Told
 from relay.salesforce.work import Tools, Work
 
-_HEADERS = {"Sforce-Auto-Assign": "FALSE"}
 _OBJECTS = {Verdict.CREATE_LEAD: PersonKind.LEAD, Verdict.CREATE_CONTACT: PersonKind.CONTACT}
-
-
-def new_person(kind: PersonKind, recipient: ToldRecipient) -> dict[str, Json]:
-    """Give the fields of somebody of whom the mail tells no more than an address and perhaps a name. Pure."""
-    address = recipient.address
-    local, _, domain = address.rpartition("@")
-    first, last = _names(recipient.name if "@" not in recipient.name else "")
-    fields: dict[str, Json] = {"LastName": _cut(kind, "LastName", last or local or address), "Email": address}
-    if first:
-        fields["FirstName"] = _cut(kind, "FirstName", first)
-    if kind is PersonKind.LEAD:
-        fields["Company"] = _cut(kind, "Company", domain or "-")
-    return fields
-
-
-def _names(name: str) -> tuple[str, str]:
-    """Part a display name: "Berg, Anna" and "Anna Berg" are one person."""
-    last, comma, first = name.partition(",")
-    if comma and first.strip():
-        return first.strip(), last.strip()
-    first, _, last = name.strip().rpartition(" ")
-    return first.strip(), last.strip()
-
-
-def _cut(kind: PersonKind, name: str, text: str) -> str:
-    return cut(text, length_of(kind.value, name))
 
 
 async def make_newcomers(tools: Tools, works: Sequence[Work]) -> None:
@@ -90,8 +62,8 @@ def _newcomers(one: Work) -> Sequence[ToldRecipient]:
 
 def _record(one: Work, recipient: ToldRecipient) -> NewRecord:
     assert one.match is not None
-    kind = _OBJECTS[one.match.decision]
-    return NewRecord(kind.value, new_person(kind, recipient), _HEADERS)
+    assert one.facts is not None
+    return new_person(recipient, _OBJECTS[one.match.decision], one.facts.rep)
 
 
 def _take(one: Work, people: dict[str, Written | Person]) -> None:

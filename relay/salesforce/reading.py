@@ -8,7 +8,7 @@ gives up after a limit all the same.
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -161,8 +161,11 @@ def _text(octets: bytes, part: Part) -> str:
 class MailReader:
     """Reads mails off the event loop, two at a time."""
 
-    def __init__(self, *, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, *, deadline: float = DEADLINE, read: Callable[[bytes, Wants], MailParts] = read_mail
+    ) -> None:
         self._deadline = deadline
+        self._read = read
         self._pool = ThreadPoolExecutor(_READERS, "mime")
         self._room = asyncio.Semaphore(_READERS)
 
@@ -174,7 +177,7 @@ class MailReader:
         async with self._room:
             loop = asyncio.get_running_loop()
             wire = await _wire(content, header_only=not (wants.body or wants.attachments))
-            reading = loop.run_in_executor(self._pool, read_mail, wire, wants)
+            reading = loop.run_in_executor(self._pool, self._read, wire, wants)
             try:
                 return await asyncio.wait_for(reading, self._deadline)
             except TimeoutError:

@@ -96,6 +96,12 @@ def test_only_so_many_people_are_made() -> None:
     assert len(found.newcomers) == MAXIMUM_NEWCOMERS
 
 
+def test_an_address_that_fits_no_field_makes_nobody() -> None:
+    """Email of contacts and leads takes 80 characters: the mail is held instead."""
+    found = match([told("a" * 70 + "@customer.test")], {}, {}, rules(nobody="create_lead"), REP_USER)
+    assert (found.decision, found.newcomers) == (Verdict.HOLD, ())
+
+
 def test_a_recipient_whom_nobody_knows_beside_one_who_is_known() -> None:
     """The mail is recorded on whom it can be, and the other stays an address."""
     found = match([told(), told("x@y.test")], {ANNA: [contact()]}, {}, rules(nobody="create_lead"), REP_USER)
