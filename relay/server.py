@@ -44,6 +44,7 @@ from relay.process import (
 from relay.queue.listing import Listing, Standing
 from relay.queue.runner import Runner
 from relay.queue.store import QueueStore
+from relay.recording import Recording
 from relay.reminding import Reminding
 from relay.storage.database import Transaction
 from relay.storage.keys import lasting_key
@@ -141,12 +142,15 @@ class Service:
         self.courier = self._courier()
         self.store = QueueStore(self.spool)
         self.store.use(keep_content=built.runner.keep_content is not None, waits=built.runner.waits)
+        self.recording = Recording(
+            database, self.store, self.mail_log, self.clock, lambda: self.built.directory, meter, self._due_now
+        )
         self.runner = Runner(
             database,
             self.store,
             self.mail_log,
             self.spool,
-            [self.courier],
+            [self.courier, self.recording],
             built.runner,
             self.clock,
             meter=self.meter,
@@ -176,13 +180,16 @@ class Service:
         self.meter.started(self.clock.now() / 1_000_000)
         self._check_disk()
         group = await stack.enter_async_context(asyncio.TaskGroup())
+        self.recording.use(self.built.configuration)
         running = group.create_task(self.runner.run())
+        stack.callback(group.create_task(self.recording.run()).cancel)
         for watching in (self._watch(), self._reload_when_asked()):
             stack.callback(group.create_task(watching).cancel)
         stack.push_async_callback(self.reminding.close)
         stack.callback(group.create_task(self.reminding.run()).cancel)
         stack.push_async_callback(partial(ended, running))
         stack.push_async_callback(self.courier.close)
+        stack.push_async_callback(self.recording.close)
         stack.push_async_callback(partial(within, hurry, self.runner.stop))
         await self._start_http(stack)
         bound = await self.submission.start()
@@ -218,7 +225,10 @@ class Service:
 
     def salesforce(self) -> "SalesforceClient | None":
         """Give what asks Salesforce; None when the settings name no organisation."""
-        return None
+        return self.recording.client
+
+    def _due_now(self) -> None:
+        self.runner.wake()
 
     async def _going_by(self) -> tuple[Configuration, Directory]:
         """Give settings and reps as they are now, with what a command or the page has just changed."""
@@ -361,6 +371,7 @@ class Service:
         self.courier.use(settings.upstream, settings.logging.bcc, settings.notices.route)
         self.store.use(keep_content=built.runner.keep_content is not None, waits=built.runner.waits)
         self.runner.use(built.runner)
+        self.recording.use(built.configuration)
         self.credentials.change(built.credentials)
         self.wake()
 
@@ -379,6 +390,7 @@ class Service:
         """Look at once for what is due and for changed reps; a hop that failed a moment ago is tried, too."""
         self._look.set()
         self.courier.try_now()
+        self.recording.wake()
         self.runner.wake()
         self.reminding.wake()
 
@@ -396,6 +408,7 @@ class Service:
             "connections": self.submission.connections,
             "free_octets": self.free_octets,
             "reps": len(self.built.directory.reps()),
+            "salesforce": self.recording.status(),
             "queue": {f"{transport}.{state}": count for (transport, state), count in tally.items()},
             "hops": [
                 {

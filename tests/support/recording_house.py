@@ -1,0 +1,250 @@
+"""A relay that records, for tests: queue, recording and settings are real, mail is sent by script, Salesforce is simulated."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from relay.clock import SystemClock
+from relay.config.loader import Configuration, load
+from relay.delivery_kind import Role, Transport
+from relay.demo.salesforce.simulator import Simulator
+from relay.directory.model import Directory
+from relay.directory.store import DirectoryStore
+from relay.ids import QueueId, queue_id_of
+from relay.maillog.store import LoggedEvent, MailLog
+from relay.metrics import Metrics
+from relay.policy.decision import PlannedDelivery
+from relay.queue.model import NewMessage, State
+from relay.queue.rules import rules_of
+from relay.queue.runner import Runner
+from relay.queue.selection import ListedDelivery, Selection
+from relay.queue.store import QueueStore
+from relay.recording import Recording
+from relay.salesforce.record_rows import RecordRow
+from relay.salesforce.store import RecordStore
+from relay.storage.spool import Spool
+from relay.storage.sqlite import SqliteDatabase
+from tests.support.builders import envelope, log_copy, mailbox, new_message, record, to_recipient
+from tests.support.couriers import ScriptedCourier
+from tests.support.salesforce import settings as salesforce_settings
+
+PATIENCE = 20.0
+ANA, BO = "ana@example.com", "bo@example.com"
+OUT = "person1@buyer.example"
+
+
+class MovedClock(SystemClock):
+    """The machine's clock, which can be moved on."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> int:
+        """Give the instant, moved on."""
+        return super().now() + round(self.ahead * 1_000_000)
+
+    def monotonic(self) -> float:
+        """Give seconds, moved on."""
+        return super().monotonic() + self.ahead
+
+
+@dataclass
+class RecordingHouse:
+    """What a test of recording needs at hand."""
+
+    salesforce: Simulator
+    configuration: Configuration
+    clock: MovedClock
+    database: SqliteDatabase
+    queue: QueueStore
+    mail_log: MailLog
+    courier: ScriptedCourier
+    recording: Recording
+    runner: Runner
+    records: RecordStore = field(default_factory=RecordStore)
+    running: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Set the queue to work."""
+        self.running.append(asyncio.create_task(self.runner.run()))
+
+    async def accept(
+        self,
+        *recipients: str,
+        login: str = "ana",
+        message_id: str | None = None,
+        subject: str = "The offer",
+        content: bytes | None = None,
+        mode: str = "api",
+    ) -> QueueId:
+        """Take in a mail of a rep, with a record; give its queue id."""
+        people = recipients or (OUT,)
+        number = self.runner.next_number()
+        identifier = message_id or f"<{number}@example.com>"
+        text = content or mail_text(login, people, identifier, subject)
+        message = new_message(
+            number=number,
+            envelope=envelope(f"{login}@example.com", people),
+            login=login,
+            accepted_at=self.clock.now(),
+            content=text,
+            message_id=identifier,
+            subject=subject,
+            mode=mode,
+        )
+        await self.runner.accept(message, [*map(to_recipient, people), record("salesforce")], ())
+        return queue_id_of(message.number)
+
+    async def delivery(self, message: QueueId) -> ListedDelivery:
+        """Give the record of a message as people are shown it."""
+        one = Selection(message=message, states=tuple(State), role=Role.RECORD)
+        (found,) = await self.database.read(lambda tx: self.queue.list(tx, one, 9))
+        return found
+
+    async def deliveries(self, message: QueueId) -> list[ListedDelivery]:
+        """Give all deliveries of a message."""
+        one = Selection(message=message, states=tuple(State))
+        return await self.database.read(lambda tx: self.queue.list(tx, one, 99))
+
+    async def wait_for(self, message: QueueId, *states: State) -> ListedDelivery:
+        """Wait until the record of a message is in one of these states."""
+        async with asyncio.timeout(PATIENCE):
+            while (found := await self.delivery(message)).state not in states:
+                await asyncio.sleep(0.01)
+        return found
+
+    async def recorded(self, *messages: QueueId) -> list[ListedDelivery]:
+        """Wait until the records of all messages are made."""
+        return [await self.wait_for(one, State.SENT) for one in messages]
+
+    async def held(self, message: QueueId) -> ListedDelivery:
+        """Wait until the record of a message is held."""
+        return await self.wait_for(message, State.HELD)
+
+    async def tried(self, message: QueueId, attempts: int = 1) -> ListedDelivery:
+        """Wait until the record of a message was tried so often, and waits."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                found = await self.delivery(message)
+                if found.state is State.DEFERRED and found.attempts >= attempts:
+                    return found
+                await asyncio.sleep(0.01)
+
+    async def row(self, message: QueueId) -> RecordRow:
+        """Give the one intended record of a message."""
+        (one,) = await self.rows(message)
+        return one
+
+    async def rows(self, message: QueueId) -> Sequence[RecordRow]:
+        """Give the intended records of a message."""
+        delivery = await self.delivery(message)
+        found = await self.database.read(lambda tx: self.records.of_deliveries(tx, [delivery.id]))
+        return found[delivery.id]
+
+    async def events(self, message: QueueId, name: str) -> list[LoggedEvent]:
+        """Give the events of a message of this name."""
+        found = await self.database.read(lambda tx: self.mail_log.of_message(tx, message))
+        return [one for one in found if one.name == name]
+
+    def later(self, seconds: float) -> None:
+        """Turn the clocks on, of the relay and of Salesforce, and look what is due."""
+        self.clock.ahead += seconds
+        self.salesforce.advance(timedelta(seconds=seconds))
+        self.runner.wake()
+
+    def try_now(self) -> None:
+        """End all pauses, as `relay records retry` does."""
+        self.recording.wake()
+        self.runner.wake()
+
+    async def stop(self) -> None:
+        """Stop in good order."""
+        await self.runner.stop(2.0)
+        await asyncio.gather(*self.running)
+        await self.recording.close()
+
+
+def mail_text(login: str, to: Sequence[str], message_id: str, subject: str) -> bytes:
+    """Write a plain mail in its wire form."""
+    lines = [
+        f"From: {login.capitalize()} <{login}@example.com>",
+        f"To: {', '.join(to)}",
+        f"Subject: {subject}",
+        f"Message-ID: {message_id}",
+        "Date: Mon, 21 Sep 2026 14:13:20 +0000",
+        "",
+        "Dear customer, here is the offer.",
+    ]
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def written(folder: Path, salesforce: Simulator, logging: str = "", **auth: str) -> Path:
+    """Write settings that record in the simulator, for ana and bo."""
+    path = folder / "config.yaml"
+    path.write_text(
+        f"""version: 1
+server: {{hostname: relay.example.com, state_dir: {folder}}}
+listeners: [{{name: submission, address: "127.0.0.1:0", tls: none, auth: none, trust: {{networks: [127.0.0.0/8]}}}}]
+upstream: {{default: main, routes: {{main: {{kind: smarthost, host: 127.0.0.1, port: 25, tls: none}}}}}}
+notices: {{from: postmaster@example.com, route: main}}
+logging:
+  mode: api
+{logging}
+retry: {{logging: {{schedule: [30s, 2m], give_up_after: 7d}}}}
+users:
+  - {{login: ana, addresses: [{ANA}], salesforce_user_id: {salesforce.integration_user}, salesforce_username: ana@example.com.crm, email_to_salesforce: ana@a1.le.salesforce.com}}
+  - {{login: bo, addresses: [{BO}], salesforce_user_id: {salesforce.integration_user}, salesforce_username: bo@example.com.crm}}
+{salesforce_settings(salesforce, folder, **auth)}"""
+    )
+    return path
+
+
+@asynccontextmanager
+async def recording_house(
+    folder: Path, salesforce: Simulator, logging: str = "", *, start: bool = True, **auth: str
+) -> AsyncIterator[RecordingHouse]:
+    """Give a relay that records in the simulator; `logging`: more lines of that group, two spaces in."""
+    configuration = load(written(folder, salesforce, logging, **auth))
+    clock = MovedClock()
+    database = await SqliteDatabase.open(folder / "relay.db", create=True)
+    directory: Directory = await database.read(
+        lambda tx: DirectoryStore().snapshot(tx, configuration.settings, configuration.place)
+    )
+    spool, mail_log, meter = Spool(folder / "spool"), MailLog(), Metrics()
+    rules = replace(rules_of(configuration.settings, "relay.example.com"), poll=0.05)
+    queue = QueueStore(spool, clock=clock)
+    queue.use(keep_content=False, waits=rules.waits)
+    courier = ScriptedCourier()
+    house: RecordingHouse
+    recording = Recording(
+        database, queue, mail_log, clock, lambda: directory, meter, lambda: house.runner.wake()
+    )
+    recording.use(configuration)
+    runner = Runner(database, queue, mail_log, spool, [courier, recording], rules, clock, meter=meter)
+    house = RecordingHouse(
+        salesforce, configuration, clock, database, queue, mail_log, courier, recording, runner
+    )
+    if start:
+        house.start()
+    try:
+        yield house
+    finally:
+        await house.stop()
+        spool.close()
+        await database.close()
+
+
+__all__ = [
+    "ANA",
+    "OUT",
+    "NewMessage",
+    "PlannedDelivery",
+    "RecordingHouse",
+    "Transport",
+    "log_copy",
+    "mailbox",
+    "recording_house",
+]
