@@ -1,6 +1,6 @@
 """What can be set about the simulated organisation while it runs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 Status = tuple[str, bool]
@@ -94,5 +94,3 @@ class Toggles:
     advanced_security: bool = False
     sender_checked: str = "both"
     """What Email to Salesforce compares with the acceptable senders: from | envelope | both."""
-    extra: dict[str, object] = field(default_factory=dict)
-    """What else somebody wants to remember here."""
