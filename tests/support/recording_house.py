@@ -29,6 +29,7 @@ from relay.storage.spool import Spool
 from relay.storage.sqlite import SqliteDatabase
 from tests.support.builders import envelope, log_copy, mailbox, new_message, record, to_recipient
 from tests.support.couriers import ScriptedCourier
+from tests.support.salesforce import rep as seeded
 from tests.support.salesforce import settings as salesforce_settings
 
 PATIENCE = 20.0
@@ -181,9 +182,13 @@ def mail_text(login: str, to: Sequence[str], message_id: str, subject: str) -> b
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def written(folder: Path, salesforce: Simulator, logging: str = "", **auth: str) -> Path:
-    """Write settings that record in the simulator, for ana and bo."""
+def written(folder: Path, salesforce: Simulator, logging: str = "", reps: int = 0, **auth: str) -> Path:
+    """Write settings that record in the simulator, for ana and bo, and for rep0, rep1 and so on."""
     path = folder / "config.yaml"
+    users = [_user(salesforce, f"rep{one}") for one in range(reps)] + [
+        _user(salesforce, "ana"),
+        _user(salesforce, "bo"),
+    ]
     path.write_text(
         f"""version: 1
 server: {{hostname: relay.example.com, state_dir: {folder}}}
@@ -195,19 +200,27 @@ logging:
 {logging}
 retry: {{logging: {{schedule: [30s, 2m], give_up_after: 7d}}}}
 users:
-  - {{login: ana, addresses: [{ANA}], salesforce_user_id: {salesforce.integration_user}, salesforce_username: ana@example.com.crm, email_to_salesforce: ana@a1.le.salesforce.com}}
-  - {{login: bo, addresses: [{BO}], salesforce_user_id: {salesforce.integration_user}, salesforce_username: bo@example.com.crm}}
-{salesforce_settings(salesforce, folder, **auth)}"""
+{"".join(users)}{salesforce_settings(salesforce, folder, **auth)}"""
     )
     return path
 
 
+def _user(salesforce: Simulator, login: str) -> str:
+    """Seed the Salesforce user of a rep, unless it is there; give the rep's settings."""
+    address, username = f"{login}@example.com", f"{login}@example.com.crm"
+    there = [str(row["Id"]) for row in salesforce.rows("User") if row["Username"] == username]
+    user = there[0] if there else seeded(salesforce, username, f"{login}@crm.example")
+    keys = f"salesforce_user_id: {user}, salesforce_username: {username}"
+    copy = f"email_to_salesforce: {login}@a1.le.salesforce.com"
+    return f"  - {{login: {login}, addresses: [{address}], {keys}, {copy}}}\n"
+
+
 @asynccontextmanager
 async def recording_house(
-    folder: Path, salesforce: Simulator, logging: str = "", *, start: bool = True, **auth: str
+    folder: Path, salesforce: Simulator, logging: str = "", *, start: bool = True, reps: int = 0, **auth: str
 ) -> AsyncIterator[RecordingHouse]:
     """Give a relay that records in the simulator; `logging`: more lines of that group, two spaces in."""
-    configuration = load(written(folder, salesforce, logging, **auth))
+    configuration = load(written(folder, salesforce, logging, reps, **auth))
     clock = MovedClock()
     database = await SqliteDatabase.open(folder / "relay.db", create=True)
     directory: Directory = await database.read(
