@@ -104,9 +104,7 @@ def _relate(records: Records, row: Row, before: Row | None, user: str) -> None:
         wanted[str(row["WhatId"])] = True
     if before is not None and _targets(before) == set(wanted):
         return
-    there = (
-        [] if before is None else [one for one in records.live("TaskRelation") if one["TaskId"] == row["Id"]]
-    )
+    there = [] if before is None else records.having("TaskRelation", "TaskId", row["Id"])
     for relation in there:
         if relation.get("RelationId") not in wanted:
             records.delete("TaskRelation", str(relation["Id"]), user=user)
@@ -172,7 +170,8 @@ def _delete(records: Records, task: object, user: str) -> None:
 
 def _let_go(records: Records, person: str, user: str) -> None:
     """Take a deleted person off the Tasks, which counts as a change of them."""
-    for task in records.live("Task"):
+    shared = records.toggles.shared_activities
+    for task in records.live("Task") if shared else records.having("Task", "WhoId", person):
         changes = without_person(task, person)
         if changes:
             records.change("Task", str(task["Id"]), changes, user=user)
@@ -182,9 +181,7 @@ def _move(records: Records, lead: str, contact: object, user: str) -> None:
     """Move the activities of a converted lead to its contact."""
     if not isinstance(contact, str):
         return
-    for task in records.live("Task"):
-        if task.get("WhoId") == lead:
-            records.change("Task", str(task["Id"]), {"WhoId": contact}, user=user)
-    for relation in records.live("EmailMessageRelation"):
-        if relation.get("RelationId") == lead:
-            records.change("EmailMessageRelation", str(relation["Id"]), {"RelationId": contact}, user=user)
+    for task in records.having("Task", "WhoId", lead):
+        records.change("Task", str(task["Id"]), {"WhoId": contact}, user=user)
+    for relation in records.having("EmailMessageRelation", "RelationId", lead):
+        records.change("EmailMessageRelation", str(relation["Id"]), {"RelationId": contact}, user=user)
