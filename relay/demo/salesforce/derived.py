@@ -35,8 +35,8 @@ def before_save(records: Records, name: str, row: Row, before: Row | None) -> No
     match name:
         case "Contact" | "Lead" | "User":
             row["Name"] = " ".join(str(part) for part in (row.get("FirstName"), row.get("LastName")) if part)
-            if row.get("Email"):
-                row["Email"] = str(row["Email"]).lower()  # Salesforce keeps addresses in lower case
+            if row.get("Email") and not records.toggles.email_case_kept:
+                row["Email"] = str(row["Email"]).lower()
         case "Opportunity":
             stage = str(row.get("StageName") or "")
             row["IsClosed"], row["IsWon"] = stage.startswith("Closed"), stage == "Closed Won"

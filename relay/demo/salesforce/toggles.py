@@ -60,6 +60,8 @@ class Toggles:
     """An EmailMessage that belongs to no case takes Status '3' only."""
     lead_with_what: str = "refuse"
     """What becomes of a Lead together with a WhatId or RelatedToId: refuse | allow."""
+    email_case_kept: bool = False
+    """Addresses of people are kept as given; otherwise in lower case. Queries find them either way."""
     validation_rule: str = ""
     """A word that no Subject may hold: FIELD_CUSTOM_VALIDATION_EXCEPTION."""
     blocked_extensions: frozenset[str] = frozenset()
