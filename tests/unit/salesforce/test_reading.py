@@ -238,3 +238,24 @@ async def test_a_reading_that_takes_too_long_is_given_up() -> None:
 def test_files_on_disk_become_wire_form() -> None:
     """LF and CR become CRLF, dots are doubled, an mbox's From line goes, the last line is ended."""
     assert wire_form(b"From ana Sun Nov 22\nA: b\n\n.x\r\n..y\rz") == b"A: b\r\n\r\n..x\r\n...y\r\nz\r\n"
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\r\n--b" * 1_000_000,
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b" + b" " * 10_000_000,
+        b"\r\n\r\n" * 1_000_000,
+        b"Content-Type: text/html\r\n\r\n" + b"<font size=1><b>" * 60_000 + b"<p>x" * 60_000,
+        b"Content-Type: text/html\r\n\r\n" + b"<style>" * 150_000,
+        b"Content-Type: text/html\r\n\r\n" + b'<a "' * 250_000,
+        b"Content-Type: text/html\r\n\r\n" + b" <b> " * 200_000,
+        b"To: " + b"(" * 1_000_000 + b"\r\n\r\n",
+        b'Content-Type: a/b; name="' + b'\\"' * 500_000 + b"\r\n\r\n",
+        b"".join(b"Content-Type: multipart/x; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(30_000)),
+    ],
+    ids=lambda wire: wire[:40].decode(),
+)
+def test_mail_that_is_made_to_stall_its_reader(wire: bytes) -> None:
+    """Each would take minutes or gigabytes from a reader whose work grows with the square; here it just ends."""
+    assert isinstance(read_mail(wire, ALL), MailParts)
