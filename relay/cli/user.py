@@ -11,6 +11,7 @@ from relay.cli.common import ConfigOption, JsonOption, load_configuration
 from relay.cli.hash_password import read_password
 from relay.cli.user_access import STORE, directory, own, refuse_taken, require_own, snapshot, write
 from relay.cli.user_output import client_setup, print_object, print_reps, print_setup, rep_item
+from relay.cli.user_sync import sync_salesforce
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
 from relay.config.model import Mode
@@ -56,6 +57,7 @@ def register(app: typer.Typer) -> None:
     group.command("set")(change)
     group.command("token")(token)
     group.command("disable")(disable)
+    group.command("sync-salesforce")(sync_salesforce)
     app.add_typer(group, name="user")
 
 

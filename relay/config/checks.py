@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from relay.config.check_crm import check_crm
 from relay.config.check_receiving import check_receiving
+from relay.config.check_salesforce import check_salesforce
 from relay.config.check_sending import check_sending
 from relay.config.draft import Draft
 from relay.config.explain import Finding
@@ -15,7 +16,12 @@ from relay.config.outline import Setting, settings_of
 from relay.config.tree import Path
 from relay.config.types import Settings
 
-_CHECKS: Sequence[Callable[[Draft], Iterator[Finding]]] = (check_receiving, check_sending, check_crm)
+_CHECKS: Sequence[Callable[[Draft], Iterator[Finding]]] = (
+    check_receiving,
+    check_sending,
+    check_crm,
+    check_salesforce,
+)
 
 
 def check(draft: Draft, reported: Sequence[Finding]) -> list[Finding]:
