@@ -261,3 +261,21 @@ def test_the_organisations_own_rules_are_nobodys_mistake(salesforce: Simulator, 
     for fields, code in faults:
         assert refusal(SalesforceMalformedRequest, partial(plain.Task.create, fields))[0] == code
     assert salesforce.refused == []
+
+
+def test_a_query_for_what_a_toggle_took_away_is_nobodys_mistake(
+    salesforce: Simulator, plain: Salesforce
+) -> None:
+    """A hidden field, a field of Shared Activities and an object that is not there; a typing error is one."""
+    salesforce.toggles.enhanced_email = False
+    salesforce.toggles.hidden_fields = frozenset({"Task.Description"})
+    gone = [
+        ("SELECT Description FROM Task", "INVALID_FIELD"),
+        ("SELECT WhoCount FROM Task", "INVALID_FIELD"),
+        ("SELECT Id FROM EmailMessage", "INVALID_TYPE"),
+    ]
+    for soql, code in gone:
+        assert refusal(SalesforceMalformedRequest, partial(plain.query, soql))[0] == code
+    assert salesforce.refused == []
+    refusal(SalesforceMalformedRequest, partial(plain.query, "SELECT Descripton FROM Task"))
+    assert len(salesforce.refused) == 1
