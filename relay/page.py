@@ -93,6 +93,10 @@ class ServiceActions:
         """Give the reps."""
         return self._service.built.directory
 
+    def locked(self) -> frozenset[str]:
+        """Give what reps may not change for themselves."""
+        return self._service.built.directory.locked
+
     def rules(self) -> Rules:
         """Give the rules that mail is decided by."""
         return self._service.built.rules

@@ -104,9 +104,15 @@ def _merged(rep: Rep, changes: Changes, settings: RelaySettings, taken: Collecti
         )
         rep = replace(rep, addresses=rep.addresses + more, changed=rep.changed + marks)
     for change in changes.settings.get(key, ()):
-        if change.key in PERSONAL and allowed(change.key, settings, changes.locked):
+        counts = change.key in PERSONAL and allowed(change.key, settings, changes.locked)
+        if counts and not _needs_salesforce(change, settings):
             rep = _with_change(rep, change)
     return rep
+
+
+def _needs_salesforce(change: Change, settings: RelaySettings) -> bool:
+    """Tell whether somebody chose what the settings have no organisation for any more."""
+    return change.key == "mode" and change.value in ("api", "observe") and settings.salesforce is None
 
 
 def _with_credentials(rep: Rep, key: str, changes: Changes) -> Rep:

@@ -108,11 +108,20 @@ class Directory:
     Who makes one has seen to it that no login, address or app password is there twice (relay.directory.store).
     """
 
-    __slots__ = ("_addresses", "_logins", "_plus_addresses", "_reps", "_tokens", "version")
+    __slots__ = ("_addresses", "_logins", "_plus_addresses", "_reps", "_tokens", "locked", "version")
 
-    def __init__(self, reps: Sequence[Rep] = (), *, plus_addresses: bool = False, version: int = 0) -> None:
+    def __init__(
+        self,
+        reps: Sequence[Rep] = (),
+        *,
+        plus_addresses: bool = False,
+        version: int = 0,
+        locked: frozenset[str] = frozenset(),
+    ) -> None:
         self.version = version
         """The store's counter of changes, as it was read."""
+        self.locked = locked
+        """What an admin keeps reps from changing for themselves."""
         self._reps = tuple(reps)
         self._plus_addresses = plus_addresses
         self._logins = {login_key(rep.login): rep for rep in self._reps}

@@ -102,8 +102,10 @@ class DirectoryStore:
         if problems:
             raise ConfigError(tuple(problems))
         plus = settings.logging.plus_addresses
-        merged = merged_reps(reps, ChangeStore().read(tx), settings)
-        return Directory(merged, plus_addresses=plus, version=self.current_version(tx))
+        changes = ChangeStore().read(tx)
+        merged = merged_reps(reps, changes, settings)
+        version = self.current_version(tx)
+        return Directory(merged, plus_addresses=plus, version=version, locked=changes.locked)
 
     def reps(self, tx: Transaction) -> list[Rep]:
         """Give the reps kept here, by login."""

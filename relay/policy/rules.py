@@ -101,6 +101,8 @@ class RuleBuilder:
     def _named(self, rep: Rep, setting: str) -> str:
         """Name a rule of one rep; a rep who was not entered in the settings brings the place along."""
         path = f"{self._path(rep)}.{setting}"
+        if changed := rep.changed_by(setting):
+            return f"{path} ({changed})"
         return _named(path, self.place) if rep.login in self.users else f"{path} ({rep.origin or 'default'})"
 
     def _exclusions(self, rep: Rep) -> tuple[Exclusions, ...]:

@@ -26,6 +26,10 @@ class Actions(Protocol):
         """Give the reps as they are now."""
         ...
 
+    def locked(self) -> frozenset[str]:
+        """Give what an admin keeps reps from changing for themselves, such as "mode"."""
+        ...
+
     def rules(self) -> Rules:
         """Give the rules that mail is decided by now."""
         ...

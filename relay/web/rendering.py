@@ -30,6 +30,7 @@ class Renderer:
 
     def __init__(self, static: Static, routes: Sequence[PageRoute]) -> None:
         self._static = static
+        self._paths = {route.path for route in routes}
         self._entries = [route for route in routes if route.entry is not None]
         self._environment = Environment(
             loader=FileSystemLoader(_FOLDER),
@@ -53,6 +54,10 @@ class Renderer:
             "said": ask.words(f"said.{said}") if ask.words.has(f"said.{said}") else "",
         }
         return self._environment.get_template(template).render({**around, **values})
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is such a page."""
+        return path in self._paths
 
     def first_page(self, ask: "Ask", menu: str = "main") -> str:
         """Give the path of the first page in a menu that this person may see; "" when there is none."""

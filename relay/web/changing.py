@@ -1,0 +1,92 @@
+"""Store what somebody changed on the page, so that the running service goes by it before the answer is sent."""
+
+from collections.abc import Mapping
+
+from relay.config.model import Mode
+from relay.directory.changes import allowed, may_be_changed_for_all, with_setting
+from relay.errors import ConfigError
+from relay.storage.database import Transaction
+from relay.web.asking import Ask
+
+_SECRET = frozenset({"email_to_salesforce"})
+
+
+def may_change(ask: Ask, key: str) -> bool:
+    """Tell whether who is signed in may change this for themselves: the settings allow it and no admin has locked it."""
+    return allowed(key, ask.house.configuration.settings, ask.house.actions.locked())
+
+
+async def change(ask: Ask, values: Mapping[str, object]) -> None:
+    """Change settings of who is signed in; None: as it was entered. The values have been checked.
+
+    Raises HTTPException 403 when one of them may not be changed.
+    """
+    if not all(may_change(ask, key) for key in values):
+        raise ask.refuse(403)
+    login = ask.rep.login
+
+    def keep(tx: Transaction) -> None:
+        for key, value in values.items():
+            if value is None:
+                ask.house.changes.drop(tx, login, key)
+            else:
+                ask.house.changes.set(tx, login, key, value, login, ask.now)
+            ask.audit(tx, "settings.changed", key=key, value="(secret)" if key in _SECRET else value)
+
+    await ask.house.database.write(keep)
+    await ask.house.actions.take_changes()
+
+
+async def change_for_all(ask: Ask, values: Mapping[str, object]) -> str:
+    """Change settings for all; give what is wrong with them, "" when they were kept. None: as it was entered.
+
+    Raises HTTPException 403 for a setting that is not changed on the page.
+    """
+    settings = ask.house.configuration.settings
+    for key, value in values.items():
+        if not may_be_changed_for_all(key):
+            raise ask.refuse(403)
+        try:
+            with_setting(settings, key, value) if value is not None else None
+        except ValueError as exc:
+            return f"{key}: {_plain(exc)}"
+
+    def keep(tx: Transaction) -> None:
+        for key, value in values.items():
+            if value is None:
+                ask.house.changes.drop(tx, "", key)
+            else:
+                ask.house.changes.set(tx, "", key, value, ask.rep.login, ask.now)
+            ask.audit(tx, "settings.changed_for_all", about="*", key=key, value=value)
+
+    await ask.house.database.write(keep)
+    try:
+        await ask.house.actions.take_changes()
+    except ConfigError as error:
+        await _take_back(ask, values)
+        return "; ".join(problem.text for problem in error.problems)
+    return ""
+
+
+async def _take_back(ask: Ask, values: Mapping[str, object]) -> None:
+    """Undo a change that the service cannot go by: the next start must not fail for it."""
+
+    def drop(tx: Transaction) -> None:
+        for key in values:
+            ask.house.changes.drop(tx, "", key)
+            ask.audit(tx, "settings.taken_back", about="*", key=key)
+
+    await ask.house.database.write(drop)
+    await ask.house.actions.take_changes()
+
+
+def mode_of(ask: Ask) -> Mode:
+    """Give how the mail of who is signed in is logged."""
+    return ask.rep.mode or ask.house.configuration.settings.logging.mode
+
+
+def _plain(error: ValueError) -> str:
+    """Take the sentence out of pydantic's report."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    text = next((line for line in lines[2:] if line), lines[0])
+    return text.partition(" [type=")[0].removeprefix("Value error, ")

@@ -1,0 +1,150 @@
+"""*My exclusions*: mail that is forwarded but not logged; and what that would have done to the last mails.
+
+An admin edits those of all here, too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from relay.config.forms import glob_problem, pattern_problem
+from relay.config.model import ExcludeSettings
+from relay.policy.exclusions import Exclusions, compile_exclusions
+from relay.storage.database import Transaction
+from relay.web.access import Access, Entry, PageRoute, get, post
+from relay.web.asking import Ask
+from relay.web.changing import change, change_for_all, may_change
+from relay.web.excluding import Skipped, would_skip
+
+HERE = "/settings/exclusions"
+KINDS = ("recipients", "senders", "subjects")
+_MOST = 200
+_LONGEST = 4000
+_UNPROCESSABLE = 422
+
+
+def routes() -> Sequence[PageRoute]:
+    """Give the routes."""
+    return (
+        get(HERE, show, Access.SIGNED_IN, entry=Entry("settings", "exclusions.title")),
+        post(HERE, save, Access.SIGNED_IN),
+        post(f"{HERE}/everybody", save_for_all, Access.ADMIN),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The three lists as they stand in the form, a pattern a line."""
+
+    recipients: str = ""
+    senders: str = ""
+    subjects: str = ""
+
+    def lines(self, kind: str) -> list[str]:
+        """Give the patterns of a kind."""
+        return list(dict.fromkeys(line.strip() for line in getattr(self, kind).splitlines() if line.strip()))
+
+    def problem(self) -> str:
+        """Give the first pattern that cannot be used, and why; "" when all can."""
+        for kind in KINDS:
+            lines = self.lines(kind)
+            if len(lines) > _MOST:
+                return f"{kind}: {len(lines)} > {_MOST}"
+            for line in lines:
+                if found := (pattern_problem if kind == "subjects" else glob_problem)(line):
+                    return f"{line}: {found}"
+        return ""
+
+    def settings(self) -> dict[str, list[str]]:
+        """Give what is kept."""
+        return {kind: self.lines(kind) for kind in KINDS}
+
+
+async def show(ask: Ask) -> Response:
+    """Show what is excluded."""
+    return await _page(ask, await _own(ask), _of_all(ask))
+
+
+async def save(ask: Ask) -> Response:
+    """Keep one's own list; or show first what it would have done."""
+    form = _read(ask)
+    if problem := form.problem():
+        return await _page(ask, form, _of_all(ask), problem=problem, status=_UNPROCESSABLE)
+    if ask.field("do") == "try":
+        skipped = await would_skip(ask, _layer(form, "exclude"))
+        return await _page(ask, form, _of_all(ask), skipped=skipped, tried=True)
+    await change(ask, {"exclude": form.settings() if any(form.settings().values()) else None})
+    return ask.redirect(HERE, said="saved")
+
+
+async def save_for_all(ask: Ask) -> Response:
+    """Keep the list of all."""
+    form = _read(ask)
+    problem = form.problem()
+    if not problem:
+        values = {f"logging.exclude.{kind}": lines for kind, lines in form.settings().items()}
+        values = {
+            key: lines for key, lines in values.items() if _of_all(ask).lines(key.rpartition(".")[2]) != lines
+        }
+        problem = await change_for_all(ask, values) if values else ""
+    if problem:
+        return await _page(ask, await _own(ask), form, problem=problem, status=_UNPROCESSABLE)
+    return ask.redirect(HERE, said="saved")
+
+
+async def _page(
+    ask: Ask,
+    own: Form,
+    of_all: Form,
+    *,
+    problem: str = "",
+    skipped: Sequence[Skipped] = (),
+    tried: bool = False,
+    status: int = 200,
+) -> Response:
+    entered = ask.rep.exclude
+    fixed = [
+        (kind, text, ask.rep.origin)
+        for kind in KINDS
+        for at, text in enumerate(getattr(entered, kind) if entered else ())
+        if not ask.rep.changed_by(f"exclude.{kind}.{at}")
+    ]
+    return ask.render(
+        "exclusions.html",
+        status,
+        own=own,
+        of_all=of_all,
+        kinds=KINDS,
+        fixed=fixed,
+        problem=problem,
+        skipped=skipped,
+        tried=tried,
+        changeable=may_change(ask, "exclude"),
+        internal=ask.house.configuration.settings.logging.exclude.internal,
+        place=ask.house.configuration.place("logging.exclude"),
+    )
+
+
+async def _own(ask: Ask) -> Form:
+    def read(tx: Transaction) -> object:
+        changes = ask.house.changes.read(tx).settings.get(ask.key, ())
+        return next((one.value for one in changes if one.key == "exclude"), None)
+
+    kept = await ask.house.database.read(read)
+    settings = ExcludeSettings.model_validate(kept) if kept else ExcludeSettings()
+    return Form(*("\n".join(getattr(settings, kind)) for kind in KINDS))
+
+
+def _of_all(ask: Ask) -> Form:
+    settings = ask.house.configuration.settings.logging.exclude
+    return Form(*("\n".join(getattr(settings, kind)) for kind in KINDS))
+
+
+def _read(ask: Ask) -> Form:
+    return Form(*(ask.field(kind, _LONGEST) for kind in KINDS))
+
+
+def _layer(form: Form, path: str) -> Exclusions:
+    settings = ExcludeSettings.model_validate({**form.settings(), "internal": "off", "automated": False})
+    return compile_exclusions(settings, path, lambda rule: rule)
