@@ -182,7 +182,9 @@ def mail_text(login: str, to: Sequence[str], message_id: str, subject: str) -> b
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def written(folder: Path, salesforce: Simulator, logging: str = "", reps: int = 0, **auth: str) -> Path:
+def written(
+    folder: Path, salesforce: Simulator, logging: str = "", reps: int = 0, more: str = "", **auth: str
+) -> Path:
     """Write settings that record in the simulator, for ana and bo, and for rep0, rep1 and so on."""
     path = folder / "config.yaml"
     users = [_user(salesforce, f"rep{one}") for one in range(reps)] + [
@@ -200,7 +202,7 @@ logging:
 {logging}
 retry: {{logging: {{schedule: [30s, 2m], give_up_after: 7d}}}}
 users:
-{"".join(users)}{salesforce_settings(salesforce, folder, **auth)}"""
+{"".join(users)}{salesforce_settings(salesforce, folder, **auth)}{more}"""
     )
     return path
 
@@ -217,10 +219,17 @@ def _user(salesforce: Simulator, login: str) -> str:
 
 @asynccontextmanager
 async def recording_house(
-    folder: Path, salesforce: Simulator, logging: str = "", *, start: bool = True, reps: int = 0, **auth: str
+    folder: Path,
+    salesforce: Simulator,
+    logging: str = "",
+    *,
+    start: bool = True,
+    reps: int = 0,
+    more: str = "",
+    **auth: str,
 ) -> AsyncIterator[RecordingHouse]:
     """Give a relay that records in the simulator; `logging`: more lines of that group, two spaces in."""
-    configuration = load(written(folder, salesforce, logging, reps, **auth))
+    configuration = load(written(folder, salesforce, logging, reps, more, **auth))
     clock = MovedClock()
     database = await SqliteDatabase.open(folder / "relay.db", create=True)
     directory: Directory = await database.read(
