@@ -1,0 +1,339 @@
+"""Settings that people change on the page: in force at once, within what the settings and an admin allow."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from relay.directory.credentials import Proven, Wrong
+from relay.directory.store import DirectoryStore, RepChange
+from tests.support.builders import new_message, to_recipient
+from tests.support.page import APP_PASSWORD, BCC, SETTINGS, Page, Visitor, open_page
+
+SYNC = "/settings/salesforce/sync"
+OTHER = "emailtosalesforce@zz9y8x7w6v.le.salesforce.com"
+
+
+async def test_activating_bcc_adds_the_log_copy_to_the_next_mail(tmp_path: Path) -> None:
+    """Bo's mail is not logged; with an address and Activate the rules know Bo's log copy, and say who changed it."""
+    async with open_page(tmp_path) as page:
+        bo = await page.signed_in("bo")
+        assert "Your mail is not logged" in (await bo.get(SYNC)).text
+        answer = await bo.post(f"{SYNC}/bcc", email_to_salesforce=OTHER, do="activate")
+        shown = await bo.follow(answer)
+        assert "is active. It was tested at once" in shown.text
+        assert "has the form of an Email to Salesforce address" in shown.text
+        rules = page.actions.rules().of(page.rep("bo"))
+        assert (rules.mode, rules.log_copy) == ("bcc", OTHER)
+        assert rules.mode_rule == "users.1.mode (page: bo)"
+        assert OTHER not in shown.text
+        assert (await bo.post(f"{SYNC}/bcc", do="deactivate")).status == 303
+        assert page.actions.rules().of(page.rep("bo")).mode == "off"
+
+
+@pytest.mark.parametrize("text", ["", "no address", "bo@example.com", "ana@example.com", "x@y@z", "a" * 400])
+async def test_bcc_is_not_activated_without_an_address(tmp_path: Path, text: str) -> None:
+    """Nothing, no address, and an address that one of us sends from are refused, with the steps to find the right one."""
+    async with open_page(tmp_path) as page:
+        bo = await page.signed_in("bo")
+        answer = await bo.post(f"{SYNC}/bcc", email_to_salesforce=text, do="activate")
+        assert answer.status == 422
+        assert "My Email to Salesforce" in answer.text
+        assert page.rep("bo").mode == "off"
+
+
+async def test_the_secret_address_is_shown_to_its_owner_who_asks(tmp_path: Path) -> None:
+    """Masked everywhere, in full after Show, which is noted."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        assert BCC not in (await ana.get(SYNC)).text
+        assert BCC in (await ana.post(f"{SYNC}/bcc/reveal")).text
+        assert await page.audited() == ["ana bcc.revealed ana"]
+
+
+async def test_the_api_is_not_activated_where_it_cannot_work(tmp_path: Path) -> None:
+    """Without an organisation in the settings nobody's mode becomes api."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        answer = await ana.post(f"{SYNC}/api", do="activate")
+        assert answer.status == 422
+        assert page.rep("ana").mode is None
+
+
+async def test_preferences_of_an_admin_hold_for_all(tmp_path: Path) -> None:
+    """What an admin saves is in the settings in force, with who changed it; Reset lets the file's hold again."""
+    async with open_page(tmp_path) as page:
+        bea = await page.signed_in("bea")
+        form = await preferences(bea)
+        assert (await bea.post(f"{SYNC}/preferences", **form)).status == 303
+        assert await page.audited() == []
+        form |= {"nobody": "create_lead", "objects": "lead,contact", "attachments_total": "5MiB"}
+        form |= {"subject": "[Relay] {{activity_subject}}", "bcc_recipients": "true"}
+        assert (await bea.post(f"{SYNC}/preferences", do="save", **form)).status == 303
+        settings = page.actions.configuration().settings.logging
+        assert (settings.match.nobody, settings.match.objects) == ("create_lead", ("lead", "contact"))
+        assert settings.capture.attachments_total == 5 * 1024**2
+        assert settings.capture.bcc_recipients is True
+        assert page.actions.configuration().place("logging.match.nobody") == "page: bea"
+        shown = await bea.get(f"{SYNC}?tab=api")
+        assert "[Relay] Offer for 2027" in shown.text
+        assert (await bea.post(f"{SYNC}/preferences", do="reset")).status == 303
+        assert page.actions.configuration().settings.logging.match.nobody == "hold"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [("nobody", "explode", 400), ("attachments_total", "many", 422), ("attachments_total", "", 422)],
+)
+async def test_preferences_that_make_no_sense_are_refused(
+    tmp_path: Path, name: str, value: str, status: int
+) -> None:
+    """A value that the form does not offer, or that no setting takes, changes nothing."""
+    async with open_page(tmp_path) as page:
+        bea = await page.signed_in("bea")
+        answer = await bea.post(f"{SYNC}/preferences", **(await preferences(bea) | {name: value}))
+        assert answer.status == status
+        assert page.actions.configuration() == page.actions.entered
+
+
+async def preferences(visitor: Visitor) -> dict[str, str]:
+    """Give the preferences as the form has them."""
+    text = (await visitor.get(f"{SYNC}?tab=api")).text
+    form = dict(re.findall(r'<input id="(\w+)" name="\w+" value="([^"]*)"', text))
+    for name, options in re.findall(r'<select id="\w+" name="(\w+)">(.*?)</select>', text, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)" selected', options)
+        assert chosen is not None
+        form[name] = chosen[1]
+    return form
+
+
+async def test_what_an_admin_locks_does_not_count_meanwhile(tmp_path: Path) -> None:
+    """While a lock stands, what a rep changed does not count and nothing more can be changed; afterwards it counts again."""
+    async with open_page(tmp_path) as page:
+        ana, bea = await page.signed_in("ana"), await page.signed_in("bea")
+        await ana.post(f"{SYNC}/bcc", do="deactivate")
+        assert page.rep("ana").mode == "off"
+        await bea.post("/settings/everybody", mode="bcc", reminders="off", locked=["mode", "exclude"])
+        assert page.rep("ana").mode is None
+        assert (await ana.post(f"{SYNC}/bcc", do="deactivate")).status == 403
+        assert (await ana.post("/settings/exclusions", recipients="x.example", do="save")).status == 403
+        await bea.post("/settings/everybody", mode="bcc", reminders="off")
+        assert page.rep("ana").mode == "off"
+
+
+async def test_an_admin_changes_the_mode_of_all(tmp_path: Path) -> None:
+    """The mode of all holds for those without their own; as in the file: the file's holds again."""
+    async with open_page(tmp_path) as page:
+        bea = await page.signed_in("bea")
+        assert (await bea.post("/settings/everybody", mode="off", reminders="two_way")).status == 303
+        rules = page.actions.rules().of(page.rep("ana"))
+        assert (rules.mode, rules.mode_rule) == ("off", "logging.mode (page: bea)")
+        assert page.actions.configuration().settings.reminders.sync == "two_way"
+        assert (await bea.post("/settings/everybody", mode="api", reminders="two_way")).status == 422
+        assert (await bea.post("/settings/everybody", mode="entered", reminders="entered")).status == 303
+        assert page.actions.configuration() == page.actions.entered
+
+
+async def test_the_settings_file_says_what_may_be_changed(tmp_path: Path) -> None:
+    """With an empty may_change nothing can be changed, and what was changed before does not count."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        await ana.post(f"{SYNC}/bcc", do="deactivate")
+    strict = SETTINGS + "web: {may_change: []}\n"
+    async with open_page(tmp_path, strict) as page:
+        assert page.rep("ana").mode is None
+        ana = await page.signed_in("ana")
+        for path, form in (
+            (f"{SYNC}/bcc", {"do": "deactivate"}),
+            (f"{SYNC}/reminders", {"reminders": "two_way"}),
+            ("/settings/exclusions", {"recipients": "x.example"}),
+            ("/settings/addresses/add", {"address": "ana@other.example"}),
+        ):
+            assert (await ana.post(path, **form)).status == 403, path
+
+
+# Acceptable addresses
+
+
+async def code_mailed(page: Page) -> str:
+    """Give the code in the last mail."""
+    found = re.search(r"\b([0-9A-Z]{4}-[0-9A-Z]{4})\b", (await page.mail())[-1].get_content())
+    assert found is not None
+    return found[1]
+
+
+async def test_an_address_is_added_by_the_code_that_was_mailed_there(tmp_path: Path) -> None:
+    """The code goes to the address itself; with it the address is acceptable at once, and can be taken back."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        answer = await ana.post("/settings/addresses/add", address="Ana@Other.example")
+        assert "A code was mailed to Ana@Other.example" in (await ana.follow(answer)).text
+        mail = (await page.mail())[-1]
+        assert mail["to"] == "Ana@Other.example"
+        code = await code_mailed(page)
+        assert code not in str(mail["subject"])
+        answer = await ana.post("/settings/addresses/verify", address="Ana@Other.example", code=code.lower())
+        assert answer.location.endswith("said=address_added")
+        assert [str(one) for one in page.rep("ana").addresses] == ["ana@example.com", "Ana@Other.example"]
+        again = await ana.post("/settings/addresses/verify", address="Ana@Other.example", code=code)
+        assert again.status == 422
+        assert (await ana.post("/settings/addresses/remove", address="ana@other.example")).status == 303
+        assert len(page.rep("ana").addresses) == 1
+        assert (await ana.post("/settings/addresses/remove", address="ana@example.com")).status == 404
+
+
+async def test_codes_cannot_be_guessed_or_used_by_others(tmp_path: Path) -> None:
+    """A code is for one rep and one address, for half an hour, and dies after five wrong guesses."""
+    async with open_page(tmp_path) as page:
+        ana, bo = await page.signed_in("ana"), await page.signed_in("bo")
+        verify = "/settings/addresses/verify"
+        await ana.post("/settings/addresses/add", address="ana@other.example")
+        code = await code_mailed(page)
+        assert (await bo.post(verify, address="ana@other.example", code=code)).status == 422
+        assert (await ana.post(verify, address="ana@else.example", code=code)).status == 422
+        for _ in range(5):
+            assert (await ana.post(verify, address="ana@other.example", code="AAAA-AAAA")).status == 422
+        assert (await ana.post(verify, address="ana@other.example", code=code)).status == 422
+        await ana.post("/settings/addresses/add", address="ana@other.example")
+        code = await code_mailed(page)
+        page.clock.advance(31 * 60)
+        assert (await ana.post(verify, address="ana@other.example", code=code)).status == 422
+        assert len(page.rep("ana").addresses) == 1
+
+
+async def test_nobody_gets_another_s_address(tmp_path: Path) -> None:
+    """An address that is somebody else's stays theirs, also with a good code."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        await ana.post("/settings/addresses/add", address="bo@example.com")
+        answer = await ana.post(
+            "/settings/addresses/verify", address="bo@example.com", code=await code_mailed(page)
+        )
+        assert answer.status == 422
+        assert [str(one) for one in page.rep("bo").addresses] == ["bo@example.com"]
+        assert len(page.rep("ana").addresses) == 1
+
+
+async def test_the_page_mails_no_more_than_a_few_codes(tmp_path: Path) -> None:
+    """Nobody makes the relay flood an address with codes."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        statuses = [
+            (await ana.post("/settings/addresses/add", address=f"victim{n}@other.example")).status
+            for n in range(12)
+        ]
+        assert statuses.count(303) <= 10
+        assert statuses[-1] == 429
+
+
+# Exclusions
+
+
+async def test_exclusions_are_tried_on_the_last_mails_before_they_are_saved(tmp_path: Path) -> None:
+    """The page names the mails that would have been skipped, and changes nothing; saved, the next mail is skipped."""
+    async with open_page(tmp_path) as page:
+        for subject, to in (
+            ("Private: lunch", "kim@buyer.example"),
+            ("Offer", "lee@bank.example"),
+            ("Offer", "kim@buyer.example"),
+        ):
+            message = new_message(number=page.house.runner.next_number(), subject=subject)
+            await page.house.accept(to_recipient(to), message=message)
+        ana = await page.signed_in("ana")
+        form = {"recipients": "bank.example", "subjects": "^Private:", "senders": ""}
+        answer = await ana.post("/settings/exclusions", do="try", **form)
+        assert "this would have skipped 2" in answer.text
+        assert page.rep("ana").exclude is None
+        assert (await ana.post("/settings/exclusions", do="save", **form)).status == 303
+        exclude = page.rep("ana").exclude
+        assert exclude is not None
+        assert (exclude.recipients, exclude.subjects) == (("bank.example",), ("^Private:",))
+        rule = page.actions.rules().of(page.rep("ana")).exclusions[1].recipients
+        assert rule is not None
+        assert rule.rule_for("lee@bank.example") == "users.0.exclude.recipients.0 (page: ana)"
+
+
+@pytest.mark.parametrize("form", [{"subjects": "("}, {"recipients": "@@"}, {"subjects": "x" * 3000}])
+async def test_patterns_that_cannot_be_used_are_refused(tmp_path: Path, form: dict[str, str]) -> None:
+    """A pattern that does not compile, or is too long, is not kept: the next start must not fail for it."""
+    async with open_page(tmp_path) as page:
+        ana, bea = await page.signed_in("ana"), await page.signed_in("bea")
+        assert (await ana.post("/settings/exclusions", do="save", **form)).status == 422
+        assert (await bea.post("/settings/exclusions/everybody", **form)).status == 422
+        assert page.rep("ana").exclude is None
+        await page.actions.take_changes()
+
+
+# App passwords
+
+
+async def test_an_app_password_works_at_once_and_no_longer_when_revoked(tmp_path: Path) -> None:
+    """Shown once; the next SMTP sign-in takes it, and after Revoke the next one does not."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        answer = await ana.post("/settings/mail/tokens", name="Telephone")
+        secret = re.search(r'id="secret">([a-z0-9-]+)<', answer.text)
+        assert secret is not None
+        password = secret[1].encode()
+        verdict = await page.credentials.verify("ana", password, "192.0.2.1")
+        assert isinstance(verdict, Proven)
+        assert verdict.token == "Telephone"
+        assert secret[1] not in (await ana.get("/settings/mail")).text
+        assert (await ana.post("/settings/mail/tokens/revoke", name="Telephone")).status == 303
+        assert isinstance(await page.credentials.verify("ana", password, "192.0.2.1"), Wrong)
+        assert await page.audited() == ["ana token.made ana", "ana token.revoked ana"]
+
+
+async def test_an_app_password_of_the_settings_can_be_revoked(tmp_path: Path) -> None:
+    """A lost device is a lost device: its app password works no more although it still stands in the file."""
+    async with open_page(tmp_path) as page:
+        assert isinstance(await page.credentials.verify("ana", APP_PASSWORD.encode(), "192.0.2.1"), Proven)
+        ana, bo = await page.signed_in("ana"), await page.signed_in("bo")
+        assert (await bo.post("/settings/mail/tokens/revoke", name="Laptop")).status == 404
+        assert (await ana.post("/settings/mail/tokens/revoke", name="Laptop")).status == 303
+        assert isinstance(await page.credentials.verify("ana", APP_PASSWORD.encode(), "192.0.2.1"), Wrong)
+        again = await ana.post("/settings/mail/tokens", name="Laptop")
+        assert again.status == 200
+
+
+@pytest.mark.parametrize("name", ["", "Laptop", "x" * 65, "tab\there"])
+async def test_an_app_password_needs_a_name_of_its_own(tmp_path: Path, name: str) -> None:
+    """No name, one that is taken, one that is too long or cannot be shown: refused."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        assert (await ana.post("/settings/mail/tokens", name=name)).status == 422
+
+
+async def test_reps_of_the_store_change_the_same_things(tmp_path: Path) -> None:
+    """For a rep entered by command the same holds; what a command enters later is the last word."""
+    async with open_page(tmp_path) as page:
+        enable = "UPDATE rep SET disabled = 0"
+        await page.house.database.write(lambda tx: tx.execute(enable))
+        await page.actions.take_changes()
+        dan = await page.signed_in("dan")
+        answer = await dan.post("/settings/mail/tokens", name="Telephone")
+        assert answer.status == 200
+        assert [token.name for token in page.rep("dan").tokens] == ["Telephone"]
+        await dan.post(f"{SYNC}/bcc", email_to_salesforce=OTHER, do="activate")
+        assert page.rep("dan").mode == "bcc"
+        await page.house.database.write(lambda tx: DirectoryStore().set(tx, "dan", RepChange(mode="off")))
+        await page.actions.take_changes()
+        assert page.rep("dan").mode == "off"
+        assert (await dan.post("/settings/mail/tokens/revoke", name="Telephone")).status == 303
+        assert page.rep("dan").tokens == ()
+
+
+async def test_language_and_time_zone_are_one_s_own(tmp_path: Path) -> None:
+    """They hold from the next page on; one that there is not is refused."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        assert (
+            await ana.post("/settings/account", language="sv", time_zone="Europe/Stockholm")
+        ).status == 303
+        assert "Inloggning och språk" in (await ana.get("/settings/account")).text
+        assert page.rep("ana").time_zone == "Europe/Stockholm"
+        for wrong in (
+            {"language": "xx", "time_zone": "UTC"},
+            {"language": "en", "time_zone": "../../etc/passwd"},
+        ):
+            assert (await ana.post("/settings/account", **wrong)).status == 400
