@@ -56,6 +56,7 @@ PAGES = (
     "relay.web.pages.signing_in",
     "relay.web.pages.password",
     "relay.web.pages.today",
+    "relay.web.pages.attention",
     "relay.web.pages.message",
     "relay.web.pages.try_mail",
     "relay.web.pages.sync_settings",

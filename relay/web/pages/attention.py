@@ -1,0 +1,233 @@
+"""*Needs attention* and *Diagnostics*: failed and unmatched mail of a rep, why, and what can be done about it, alone or in groups."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from starlette.responses import Response
+
+from relay.address import parse_mailbox
+from relay.delivery_kind import Role
+from relay.errors import AddressError
+from relay.ids import DeliveryId
+from relay.queue import by_hand
+from relay.queue.by_hand import Act
+from relay.queue.model import State
+from relay.queue.selection import ListedDelivery, Selection
+from relay.salesforce.exchange import SalesforceError
+from relay.salesforce.model import Made, PersonKind, ToldRecipient
+from relay.salesforce.new_person import new_person
+from relay.salesforce.store import RecordStore
+from relay.storage.database import Transaction
+from relay.web.access import Access, Entry, PageRoute, get, post
+from relay.web.asking import Ask
+from relay.web.attention import DISMISSED, Trouble, grouped, troubles
+from relay.web.changing import change, may_change
+
+_OPEN = (State.HELD, State.DEFERRED)
+_ID_LENGTHS = (15, 18)
+_STANDS_ON = ("001", "003", "00Q", "006", "500", "701")
+"""The beginnings of the ids of accounts, contacts, leads, opportunities, cases and campaigns; custom objects begin with a."""
+
+
+def routes() -> Sequence[PageRoute]:
+    """Give the routes."""
+    return (
+        get("/attention", show, Access.SIGNED_IN, entry=Entry("main", "nav.attention")),
+        get("/diagnostics", diagnostics, Access.SIGNED_IN, entry=Entry("settings", "nav.diagnostics")),
+        post("/attention/retry", retry, Access.SIGNED_IN),
+        post("/attention/dismiss", dismiss, Access.SIGNED_IN),
+        post("/attention/relate", relate, Access.SIGNED_IN),
+        post("/attention/lead", create_lead, Access.SIGNED_IN),
+        post("/attention/ignore", ignore, Access.SIGNED_IN),
+    )
+
+
+async def _troubles(ask: Ask, *, everybody: bool = False) -> list[Trouble]:
+    house = ask.house
+
+    def read(tx: Transaction) -> list[Trouble]:
+        hidden = list(house.store.marks(tx, ask.key, DISMISSED))
+        login = None if everybody else ask.rep.login
+        return troubles(tx, house.queue, login, ask.now, ask.words.texts, hidden)
+
+    return await house.database.read(read)
+
+
+async def show(ask: Ask) -> Response:
+    """Show what waits for the rep, grouped by reason."""
+    found = await _troubles(ask)
+    return ask.render(
+        "attention.html",
+        200,
+        groups=grouped(found),
+        coming=[one for one in found if not one.waits_for_somebody],
+        may_exclude=may_change(ask, "exclude"),
+        salesforce=ask.house.actions.salesforce() is not None,
+    )
+
+
+async def diagnostics(ask: Ask) -> Response:
+    """Show every trouble as a row: admins and auditors see everybody's."""
+    everybody = ask.role in ("admin", "auditor")
+    found = await _troubles(ask, everybody=everybody)
+    wanted = ask.query("category")
+    return ask.render(
+        "diagnostics.html",
+        200,
+        found=[one for one in found if not wanted or one.category == wanted],
+        categories=Counter(one.category for one in found),
+        wanted=wanted,
+        everybody=everybody,
+    )
+
+
+# What can be done
+
+
+def _chosen(ask: Ask) -> tuple[DeliveryId, ...]:
+    """Give the deliveries that the form names; whose they are is looked at where they are selected."""
+    texts = [one for one in ask.fields("delivery") if one.isdecimal() and len(one) < 19]
+    if not texts:
+        raise ask.refuse()
+    return tuple(DeliveryId(int(one)) for one in texts[:500])
+
+
+async def _mine(ask: Ask, states: tuple[State, ...] = _OPEN) -> list[ListedDelivery]:
+    """Give those of them that are this rep's log copies and records. Raises 404 when there are none."""
+    selection = Selection(ids=_chosen(ask), login=ask.rep.login, states=states)
+    listed = await ask.house.database.read(lambda tx: ask.house.queue.list(tx, selection, 500))
+    found = [one for one in listed if one.role is not Role.RECIPIENT]
+    if not found:
+        raise ask.refuse()
+    return found
+
+
+def _back(ask: Ask, said: str) -> Response:
+    return ask.redirect("/diagnostics" if ask.field("back") == "diagnostics" else "/attention", said=said)
+
+
+async def retry(ask: Ask) -> Response:
+    """Try one, or a whole group, again now."""
+    await _release(ask, await _mine(ask))
+    return _back(ask, "retried")
+
+
+async def _release(ask: Ask, chosen: Sequence[ListedDelivery]) -> None:
+    house = ask.house
+
+    def unit(tx: Transaction) -> None:
+        for act, state in ((by_hand.release(), State.HELD), (by_hand.retry(), State.DEFERRED)):
+            ids = tuple(one.id for one in chosen if one.state is state)
+            if ids:
+                _carry_out(tx, ask, ids, act)
+
+    await house.database.write(unit)
+    house.actions.wake()
+
+
+def _carry_out(tx: Transaction, ask: Ask, ids: tuple[DeliveryId, ...], act: Act) -> None:
+    selection = Selection(ids=ids, login=ask.rep.login)
+    changed = by_hand.carry_out(
+        tx, ask.house.queue, ask.house.mail_log, selection, act, ask.rep.login, ask.now
+    )
+    for one in changed:
+        ask.audit(tx, f"delivery.{act.verb}", one.message)
+
+
+async def dismiss(ask: Ask) -> Response:
+    """Show these no more; what is held is given up, and says so."""
+    chosen = await _mine(ask, (*_OPEN, State.BOUNCED, State.EXPIRED))
+
+    def unit(tx: Transaction) -> None:
+        for one in chosen:
+            ask.house.store.mark(tx, ask.key, DISMISSED, str(one.id), ask.now)
+        held = tuple(one.id for one in chosen if one.state is State.HELD)
+        if held:
+            _carry_out(tx, ask, held, by_hand.cancel(ask.rep.login, ask.words("attention.dismissed_by_you")))
+
+    await ask.house.database.write(unit)
+    return _back(ask, "dismissed")
+
+
+async def relate(ask: Ask) -> Response:
+    """Have mail recorded on a record that the rep names by its id or by its address in Salesforce."""
+    chosen = [one for one in await _mine(ask) if one.role is Role.RECORD]
+    target = record_id(ask.field("record", 300))
+    if not target or not chosen:
+        return _back(ask, "no_record_id")
+    await _name(ask, chosen, target)
+    return _back(ask, "related")
+
+
+def record_id(text: str) -> str:
+    """Find a record's id in what was typed: the id itself, or the address of its page; "" when there is none."""
+    for part in reversed(text.replace("?", "/").replace("#", "/").split("/")):
+        known = part.startswith(_STANDS_ON) or part.startswith("a")
+        if len(part) in _ID_LENGTHS and part.isascii() and part.isalnum() and known:
+            return part
+    return ""
+
+
+async def _name(ask: Ask, chosen: Sequence[ListedDelivery], target: str) -> None:
+    """Keep the record that mail stands on, and have it recorded now."""
+
+    def unit(tx: Transaction) -> None:
+        for one in chosen:
+            RecordStore().name(tx, one.id, one.message, one.login, [target], ask.now)
+            ask.audit(tx, "record.related", one.message, record=target)
+
+    await ask.house.database.write(unit)
+    await _release(ask, chosen)
+
+
+async def create_lead(ask: Ask) -> Response:
+    """Make a lead of somebody whom Salesforce does not know, and record the mail on it."""
+    chosen = [one for one in await _mine(ask) if one.role is Role.RECORD]
+    client, address = ask.house.actions.salesforce(), ask.field("address", 320)
+    known = await ask.house.database.read(lambda tx: RecordStore().recordings(tx, [one.id for one in chosen]))
+    # Only an address that a mail of theirs went to, and that nobody has.
+    if client is None or not any(address in row.unmatched for row in known.values()):
+        raise ask.refuse()
+    lead = new_person(ToldRecipient(address, State.SENT, ask.now), PersonKind.LEAD, ask.rep)
+    try:
+        (written,) = await client.create(client.identity_of(ask.rep), [lead])
+    except SalesforceError:
+        return _back(ask, "lead_failed")
+    made = written.id if isinstance(written, Made) else next(iter(written.record_ids), "")
+    if not made:
+        return _back(ask, "lead_failed")
+    await _name(ask, chosen, made)
+    return _back(ask, "lead_made")
+
+
+async def ignore(ask: Ask) -> Response:
+    """Leave mail to an address, or to a whole domain, out from now on, and give up what waits for it."""
+    pattern = ask.field("pattern", 320).lower()
+    try:
+        parse_mailbox(pattern.replace("*", "x", 1), smtputf8=True)
+    except AddressError:
+        raise ask.refuse(400) from None
+    if pattern.count("*") > 1 or ("*" in pattern and not pattern.startswith("*@")):
+        raise ask.refuse(400)
+    chosen = await _mine(ask)
+    kept = await _excluded(ask)
+    recipients = [*kept.get("recipients", []), pattern]
+    await change(ask, {"exclude": {**kept, "recipients": list(dict.fromkeys(recipients))}})
+    ids = tuple(one.id for one in chosen if one.state is State.HELD)
+    reason = ask.words("attention.ignored_by_you", pattern=pattern)
+    if ids:
+        await ask.house.database.write(
+            lambda tx: _carry_out(tx, ask, ids, by_hand.cancel(ask.rep.login, reason))
+        )
+    return _back(ask, "ignored")
+
+
+async def _excluded(ask: Ask) -> dict[str, list[str]]:
+    """Give what the rep excluded on the page so far."""
+
+    def read(tx: Transaction) -> object:
+        changes = ask.house.changes.read(tx).settings.get(ask.key, ())
+        return next((one.value for one in changes if one.key == "exclude"), None)
+
+    kept = await ask.house.database.read(read)
+    return dict(kept) if isinstance(kept, dict) else {}

@@ -1,0 +1,162 @@
+"""Needs attention and Diagnostics: failed and unmatched mail, and what its rep can do about it."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.delivery_kind import Role
+from relay.ids import DeliveryId, Login, QueueId, queue_id_of
+from relay.queue.model import Change, State
+from relay.salesforce.model import Category, Fault, FaultKind
+from relay.salesforce.record_rows import Told
+from relay.salesforce.store import RecordStore
+from relay.storage.database import Transaction
+from relay.web.pages.attention import record_id
+from tests.support.builders import lease, new_message, record, to_recipient
+from tests.support.page import Page, open_page
+
+RULE = Fault(
+    FaultKind.RULE, Category.ACCESS, "FIELD_CUSTOM_VALIDATION_EXCEPTION", "Say <i>why</i>", ("Subject",), 400
+)
+
+
+async def held(
+    page: Page, *, login: str = "ana", fault: Fault | None = RULE, unmatched: tuple[str, ...] = ()
+) -> tuple[QueueId, DeliveryId]:
+    """Put a message into the queue that was delivered and whose record is held."""
+    number = page.actions.next_number()
+    queue_id = queue_id_of(number)
+
+    def keep(tx: Transaction) -> DeliveryId:
+        message = new_message(number=number, login=login, subject=f"Offer of {login}")
+        recipient, waiting = page.house.store.accept(tx, message, [to_recipient(), record()], lease=lease())
+        page.house.store.settle(tx, queue_id, [Change(recipient.id, 1, State.SENT, None, "250 ok")])
+        (claimed,) = page.house.store.claim(tx, waiting.transport, page.clock.now() + 10**9, 10, lease())
+        (one,) = claimed.deliveries
+        page.house.store.settle(tx, queue_id, [Change(one.id, one.fence, State.HELD, None, "Say <i>why</i>")])
+        told = Told(one.id, queue_id, Login(login), unmatched=unmatched, fault=fault)
+        RecordStore().tell(tx, [told], page.clock.now())
+        return one.id
+
+    return queue_id, await page.house.database.write(keep)
+
+
+async def state_of(page: Page, message: QueueId) -> State:
+    """Give how the record of a message stands."""
+    found = await page.house.database.read(lambda tx: page.house.store.message(tx, message))
+    assert found is not None
+    return next(one.state for one in found.deliveries if one.role is Role.RECORD)
+
+
+async def test_what_failed_is_explained_and_offered_again(tmp_path: Path) -> None:
+    """Grouped by its code, with what it means in plain words; retrying the group queues it."""
+    async with open_page(tmp_path) as page:
+        message, key = await held(page)
+        ana = await page.signed_in("ana")
+        text = (await ana.get("/attention")).text
+        assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in text
+        assert "Say &lt;i&gt;why" in text
+        answer = await ana.follow(await ana.post("/attention/retry", delivery=[str(key)]))
+        assert "It is being tried again." in answer.text
+        assert await state_of(page, message) is State.QUEUED
+        assert page.actions.woken == 1
+
+
+async def test_diagnostics_shows_a_row_with_category_code_and_advice(tmp_path: Path) -> None:
+    """To its rep, and to admins for everybody; not to another rep."""
+    async with open_page(tmp_path) as page:
+        await held(page)
+        for login, there in (("ana", True), ("bea", True), ("cid", True), ("bo", False)):
+            text = (await (await page.signed_in(login)).get("/diagnostics?category=Access/Validation")).text
+            assert ("FIELD_CUSTOM_VALIDATION_EXCEPTION" in text) is there, login
+
+
+async def test_an_unmatched_mail_is_related_by_the_address_of_a_record(tmp_path: Path) -> None:
+    """What was named is kept for its delivery, which is due at once."""
+    async with open_page(tmp_path) as page:
+        message, key = await held(page, fault=None, unmatched=("anna@customer.example",))
+        ana = await page.signed_in("ana")
+        target = "https://example.lightning.force.com/lightning/r/Contact/003000000000001AAA/view"
+        await ana.post("/attention/relate", delivery=str(key), record=target)
+        rows = await page.house.database.read(lambda tx: RecordStore().recordings(tx, [key]))
+        assert rows[key].related_to == ("003000000000001AAA",)
+        assert await state_of(page, message) is State.QUEUED
+
+
+async def test_a_text_that_is_no_record_changes_nothing(tmp_path: Path) -> None:
+    """The page says what is expected."""
+    async with open_page(tmp_path) as page:
+        message, key = await held(page, fault=None, unmatched=("anna@customer.example",))
+        ana = await page.signed_in("ana")
+        answer = await ana.follow(await ana.post("/attention/relate", delivery=str(key), record="Anna"))
+        assert "no record of Salesforce" in answer.text
+        assert await state_of(page, message) is State.HELD
+
+
+@pytest.mark.parametrize("pattern", ["anna@customer.example", "*@customer.example"])
+async def test_ignoring_leaves_such_mail_out_from_now_on(tmp_path: Path, pattern: str) -> None:
+    """An address or a domain becomes a personal exclusion, and what waited for it is given up with that reason."""
+    async with open_page(tmp_path) as page:
+        message, key = await held(page, fault=None, unmatched=("anna@customer.example",))
+        ana = await page.signed_in("ana")
+        await ana.post("/attention/ignore", delivery=str(key), pattern=pattern)
+        exclude = page.rep("ana").exclude
+        assert exclude is not None
+        assert pattern in exclude.recipients
+        assert await state_of(page, message) is State.CANCELLED
+
+
+async def test_odd_patterns_are_refused(tmp_path: Path) -> None:
+    """Nobody leaves everything out by accident."""
+    async with open_page(tmp_path) as page:
+        message, key = await held(page, fault=None, unmatched=("anna@customer.example",))
+        ana = await page.signed_in("ana")
+        for pattern in ("*", "*@*", "a*@customer.example", "", "<script>"):
+            assert (await ana.post("/attention/ignore", delivery=str(key), pattern=pattern)).status == 400
+        assert await state_of(page, message) is State.HELD
+
+
+async def test_dismissing_gives_up_and_hides(tmp_path: Path) -> None:
+    """It is cancelled with that reason, and is in neither list any more."""
+    async with open_page(tmp_path) as page:
+        message, key = await held(page)
+        ana = await page.signed_in("ana")
+        await ana.post("/attention/dismiss", delivery=str(key))
+        assert await state_of(page, message) is State.CANCELLED
+        assert message not in (await ana.get("/attention")).text
+        assert message not in (await ana.get("/diagnostics")).text
+
+
+async def test_nobody_acts_on_anothers_mail(tmp_path: Path) -> None:
+    """Every verb answers 404 to everybody else, admins among them, and changes nothing."""
+    async with open_page(tmp_path) as page:
+        message, key = await held(page, fault=None, unmatched=("anna@customer.example",))
+        for login in ("bo", "bea"):
+            other = await page.signed_in(login)
+            for verb, more in (
+                ("retry", {}),
+                ("dismiss", {}),
+                ("relate", {"record": "003000000000001AAA"}),
+                ("lead", {"address": "anna@customer.example"}),
+                ("ignore", {"pattern": "anna@customer.example"}),
+            ):
+                answer = await other.post(f"/attention/{verb}", delivery=str(key), **more)
+                assert answer.status == 404, (login, verb)
+        assert await state_of(page, message) is State.HELD
+        assert page.rep("bo").exclude is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("003000000000001AAA", "003000000000001AAA"),
+        ("https://x.lightning.force.com/lightning/r/Lead/00Q000000000001AAA/view", "00Q000000000001AAA"),
+        ("https://x.my.salesforce.com/006000000000001?x=1", "006000000000001"),
+        ("005000000000001AAA", ""),
+        ("Anna Berg", ""),
+        ("", ""),
+    ],
+)
+def test_a_record_is_found_in_what_was_typed(text: str, found: str) -> None:
+    """An id or the address of a page; a user is no record that mail stands on."""
+    assert record_id(text) == found
