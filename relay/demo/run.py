@@ -10,6 +10,7 @@ import ssl
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,9 +100,12 @@ class _Demonstration:
         leaks = any(secret in self._service.logs() for secret in secrets)
         findings = [Finding(not leaks, "no log address and no secret stands in the relay's own logs")]
         through_api = sum(each.rep.mode == "api" for each in messages())
-        if through_api:
-            text = f"{len(self._salesforce.calls)} calls of Salesforce's API for {through_api} mails, none of them refused"
-            findings.append(Finding(not self._salesforce.refused, text))
+        counted = Counter(call.operation for call in self._salesforce.calls)
+        text = (
+            f"{counted.total()} calls of Salesforce's API for {through_api} mails, none refused: "
+            + ", ".join(f"{count} {operation}" for operation, count in counted.items())
+        )
+        findings.append(Finding(not self._salesforce.refused, text))
         return findings
 
     def _introduce(self) -> None:

@@ -211,4 +211,4 @@ def _to_a_lead() -> DemoMessage:
 def messages() -> tuple[DemoMessage, ...]:
     """Give the messages in the order they are sent."""
     in_bcc = _ordinary(), _attachment(), _international(), _internal(), _forged(), _partly_refused()
-    return in_bcc
+    return (*in_bcc, _through_the_api(), _to_a_lead())

@@ -1,11 +1,14 @@
 """`relay demo` works from nothing, tells the truth and leaves nothing behind."""
 
+import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,13 +32,14 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def test_the_demonstration_succeeds_and_cleans_up(short: Path) -> None:
-    """Exit code 0, six mails, no secret address in full, no escape sequences, nothing left in the folder."""
+    """Exit code 0, all mails, no secret address in full, no escape sequences, nothing left in the folder."""
     done = subprocess.run(
         _DEMO, capture_output=True, encoding="utf-8", timeout=_LIMIT, env=_environment(short), check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Everything arrived as said: 6 mails" in done.stdout
+    assert "Everything arrived as said: 8 mails" in done.stdout
     assert "in Salesforce: completed Task on opportunity Press line 4" in done.stdout
+    assert "in Salesforce: EmailMessage on contact Kim Lund, opportunity Press line 4" in done.stdout
     assert "NOT" not in done.stdout
     assert "\x1b" not in done.stdout
     for rep in REPS:
@@ -67,6 +71,11 @@ def test_it_can_be_left_running(short: Path) -> None:
                 check=False,
             )
             assert asked.returncode == 0, asked.stderr
+            curl = re.search(r"curl --cacert (\S+) (https://\S+)", "".join(lines))
+            assert curl is not None, "".join(lines)
+            context = ssl.create_default_context(cafile=curl[1])
+            with urllib.request.urlopen(curl[2], context=context, timeout=_LIMIT) as answer:
+                assert any(task["IsClosed"] for task in json.load(answer)["Task"])
         finally:
             process.send_signal(signal.SIGINT)
             process.stdout.read()
