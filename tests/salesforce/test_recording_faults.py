@@ -180,7 +180,9 @@ async def test_what_salesforce_never_takes_is_held(
         (told,) = await house.events(message, "log.failed")
         assert told.data["code"] == code
         salesforce.clear_faults()
-        await house.database.write(lambda tx: house.queue.release(tx, _selection(message), house.clock.now()))
+        await house.database.write(
+            lambda tx: house.queue.release(tx, Selection(message=message), house.clock.now())
+        )
         house.try_now()
         await house.recorded(message)
         assert len(salesforce.rows("Task")) == 1

@@ -55,7 +55,7 @@ async def all_sent(house: RecordingHouse, messages: list[QueueId]) -> None:
                     "SELECT state, count(*) FROM delivery WHERE role = 'record' GROUP BY state"
                 )
             )
-            if dict(counts) == {State.SENT.value: len(messages)}:
+            if [tuple(one) for one in counts] == [(State.SENT.value, len(messages))]:
                 return
             await asyncio.sleep(0.1)
 

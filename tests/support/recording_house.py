@@ -17,6 +17,7 @@ from relay.ids import QueueId, queue_id_of
 from relay.maillog.store import LoggedEvent, MailLog
 from relay.metrics import Metrics
 from relay.policy.decision import PlannedDelivery
+from relay.policy.rules import compile_rules
 from relay.queue.model import NewMessage, State
 from relay.queue.rules import rules_of
 from relay.queue.runner import Runner
@@ -113,7 +114,7 @@ class RecordingHouse:
     async def wait_for(self, message: QueueId, *states: State) -> ListedDelivery:
         """Wait until the record of a message is in one of these states."""
         async with asyncio.timeout(PATIENCE):
-            while (found := await self.delivery(message)).state not in states:
+            while (found := await self.delivery(message)).state not in states:  # noqa: ASYNC110 - it is in the store
                 await asyncio.sleep(0.01)
         return found
 
@@ -242,7 +243,14 @@ async def recording_house(
     courier = ScriptedCourier()
     house: RecordingHouse
     recording = Recording(
-        database, queue, mail_log, clock, lambda: directory, meter, lambda: house.runner.wake()
+        database,
+        queue,
+        mail_log,
+        clock,
+        lambda: directory,
+        meter,
+        lambda: house.runner.wake(),
+        lambda: compile_rules(configuration.settings, configuration.place, directory.reps()),
     )
     recording.use(configuration)
     runner = Runner(database, queue, mail_log, spool, [courier, recording], rules, clock, meter=meter)
