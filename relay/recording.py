@@ -27,6 +27,8 @@ from relay.storage.database import Database
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from relay.directory.model import Rep
+    from relay.policy.rules import Rules
     from relay.salesforce.client import SalesforceClient, SalesforceMeter
     from relay.salesforce.gathering import Calls, Gathering
     from relay.salesforce.work import Tools
@@ -54,8 +56,10 @@ class Recording:
         directory: Callable[[], Directory],
         meter: "SalesforceMeter",
         now_due: Callable[[], None],
+        rules: "Callable[[], Rules] | None" = None,
     ) -> None:
-        """`now_due` is told when something in the queue is due at once."""
+        """`now_due` is told when something in the queue is due at once; by `rules` recipients are left out."""
+        self._rules = rules
         self._database, self._queue, self._mail_log = database, queue, mail_log
         self._clock, self._directory, self._meter, self._now_due = clock, directory, meter, now_due
         self._settings: object = None
@@ -92,9 +96,16 @@ class Recording:
             directory=self._directory,
             meter=self._counting(),
             now_due=self._now_due,
+            left_out=self._left_out,
             secret=lambda reference: read_secret(reference, base),
             retry=rules_of(settings, configuration.hostname).retry.logging,
         )
+
+    def _left_out(self, rep: "Rep", address: str) -> bool:
+        """Say whether a recipient is internal or excluded: a record of the mail is not looked up for them."""
+        from relay.salesforce.explaining import is_left_out
+
+        return self._rules is not None and is_left_out(address, rep, self._rules())
 
     def _counting(self) -> "SalesforceMeter":
         """Count calls, so that rounds are spaced by them."""

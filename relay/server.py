@@ -143,7 +143,14 @@ class Service:
         self.store = QueueStore(self.spool)
         self.store.use(keep_content=built.runner.keep_content is not None, waits=built.runner.waits)
         self.recording = Recording(
-            database, self.store, self.mail_log, self.clock, lambda: self.built.directory, meter, self._due_now
+            database,
+            self.store,
+            self.mail_log,
+            self.clock,
+            lambda: self.built.directory,
+            meter,
+            self._due_now,
+            lambda: self.built.rules,
         )
         self.runner = Runner(
             database,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from relay.clock import Clock
 from relay.config.loader import Configuration
 from relay.config.types import SecretReference
-from relay.directory.model import Directory
+from relay.directory.model import Directory, Rep
 from relay.maillog.store import MailLog
 from relay.queue.retry import RetryRule
 from relay.queue.store import QueueStore
@@ -55,6 +55,7 @@ def tools_of(
     retry: RetryRule,
     meter: SalesforceMeter | None = None,
     now_due: Callable[[], None] = lambda: None,
+    left_out: Callable[[Rep, str], bool] = lambda rep, address: False,
 ) -> Tools:
     """Give the tools for these settings; what asks Salesforce is kept when it goes by the same ones as before."""
     logging = configuration.settings.logging
@@ -77,4 +78,5 @@ def tools_of(
         retry=retry,
         directory=directory,
         now_due=now_due,
+        left_out=left_out,
     )

@@ -45,7 +45,9 @@ from relay.storage.database import Transaction
 
 logger = logging.getLogger(__name__)
 
-ONLY_BLIND = "its recipients are blind copies, which are not recorded (logging.capture.bcc_recipients)"
+ONLY_BLIND = (
+    "nobody of its recipients is recorded: they are blind copies (logging.capture.bcc_recipients) or excluded"
+)
 NO_REP = "the rep whose mail it is is not known any more"
 UNDONE = "it was undone"
 _SECOND = 1_000_000
@@ -243,7 +245,13 @@ class Round:
     def _to_look_up(self, one: Work) -> Sequence[ToldRecipient]:
         assert one.facts is not None
         capture = settings_of(self._tools.settings, one).capture
-        people = to_look_up(one.facts.recipients, self._tools.settings.match, bcc=capture.bcc_recipients)
+        rep, told = one.facts.rep, one.facts.recipients
+        people = to_look_up(
+            told,
+            self._tools.settings.match,
+            bcc=capture.bcc_recipients,
+            left_out=lambda address: self._tools.left_out(rep, address),
+        )
         if not people and not one.facts.controls.related_to:
             one.outcome = Skipped(ONLY_BLIND)
         return people

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from relay.clock import Clock
 from relay.config.model import LoggingSettings
-from relay.directory.model import Directory
+from relay.directory.model import Directory, Rep
 from relay.ids import DeliveryId
 from relay.maillog.events import Event
 from relay.maillog.store import MailLog
@@ -44,6 +44,8 @@ class Tools:
     retry: RetryRule
     """retry.logging."""
     directory: Callable[[], Directory]
+    left_out: Callable[[Rep, str], bool] = lambda rep, address: False
+    """Whether an address is internal or excluded for a rep, so that nobody is looked up by it."""
     store: RecordStore = field(default_factory=RecordStore)
     now_due: Callable[[], None] = lambda: None
     """Told when something in the queue is due now."""
