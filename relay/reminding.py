@@ -15,7 +15,7 @@ from relay.clock import Clock
 from relay.config.loader import Configuration
 from relay.config.secrets import read_secret
 from relay.directory.model import Directory, login_key
-from relay.errors import RelayError
+from relay.errors import RelayError, StorageUnavailable
 from relay.maillog.events import Event, ReminderDeletionsWait, RemindersSwitched, RemindersSynced
 from relay.maillog.store import MailLog
 from relay.reminders.calls import NoMeter, ReminderMeter, SyncRep, SyncRules
@@ -63,9 +63,14 @@ def client_of(configuration: Configuration, clock: Clock) -> "SalesforceClient |
 async def guard(state_dir: Path) -> AsyncIterator[None]:
     """Wait until nobody else on this state folder keeps reminders in step, and keep others from it.
 
-    The system lets go of the lock with the process. Raises RelayError after an hour.
+    The system lets go of the lock with the process. Raises RelayError after an hour,
+    StorageUnavailable when there is no such folder.
     """
-    descriptor = os.open(state_dir / LOCK_NAME, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(state_dir / LOCK_NAME, flags, 0o600)
+    except OSError as exc:
+        raise StorageUnavailable(f"{state_dir / LOCK_NAME} cannot be opened: {exc.strerror}") from exc
     try:
         try:
             async with asyncio.timeout(_LOCK_LIMIT):

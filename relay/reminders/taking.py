@@ -32,8 +32,8 @@ LAG = 3600 * _SECOND
 """Reps whose mark is further behind than this are asked for apart, so that they do not make the others' poll long."""
 PORTION = 200
 _LOOK = 400
-_OWNERS = 250
-"""Owners in one question: so many leave room for known ids beside them."""
+_OWNERS = 380
+"""Owners in one question (asking.LONGEST): so many leave room for some known ids beside them."""
 _SHARE = 0.3
 
 
