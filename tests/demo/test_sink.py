@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import requests
 
 from relay.demo.capture import Capture
 from relay.demo.salesforce.clock import SimulatedClock
 from relay.demo.salesforce.files import Files
 from relay.demo.salesforce.records import Records
+from relay.demo.salesforce.simulator import started
 from relay.demo.salesforce.sink import Outcome, Receipt, Sink
 from relay.demo.salesforce.sink_rules import Action, Options, Several
 from relay.demo.salesforce.sink_server import handing_over, mail_server
@@ -444,3 +446,25 @@ def test_a_smarthost_hands_log_copies_over(org: Organisation) -> None:
             ("kim@buyer.example",),
         ]
     assert len(org.sink.receipts) == 1
+
+
+def test_it_can_be_steered_over_http() -> None:
+    """The control API sets what becomes of refused mail, and lists what came; moving the clock tries requeued mail again."""
+    with started() as salesforce, requests.Session() as session:
+        session.verify, session.trust_env = str(salesforce.ca_file), False
+        user = salesforce.add("User", LastName="Ana", Username=ANA, Email=ANA, Alias="ana")
+        salesforce.add(
+            "EmailServicesAddress",
+            LocalPart="emailtosalesforce",
+            EmailDomainName=_DOMAIN,
+            AuthorizedSenders=ANA,
+            IsActive=True,
+            RunAsUserId=user,
+        )
+        control = f"{salesforce.url}/__control__"
+        assert session.post(f"{control}/sink", json={"not_acceptable": "Requeue"}).status_code == 200
+        assert session.post(f"{control}/sink", json={"not_acceptable": "Nonsense"}).status_code == 400
+        salesforce.sink.take(ADDRESS, "x@evil.example", _mail())
+        session.post(f"{control}/advance", json={"seconds": 25 * 3600})
+        told = session.get(f"{control}/sink").json()
+    assert [receipt["outcome"] for receipt in told] == ["requeued", "bounced"]

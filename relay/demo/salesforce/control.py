@@ -1,7 +1,7 @@
 """The control API of the simulated Salesforce: what a test does in the same process, over HTTP under /__control__.
 
-POST reset, seed, edit, remove, undelete, toggles, expire, inject, advance; GET dump, calls, refused, toggles. Bodies and
-answers are JSON. It belongs to the simulator alone and asks for no token.
+POST reset, seed, edit, remove, undelete, toggles, sink, expire, inject, advance; GET dump, calls, refused, toggles, sink.
+Bodies and answers are JSON. It belongs to the simulator alone and asks for no token.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from relay.demo.salesforce.clock import written
 from relay.demo.salesforce.faults import Injected
 from relay.demo.salesforce.messages import Answer, Call, Request, Value
 from relay.demo.salesforce.refusals import Refusal
+from relay.demo.salesforce.sink_rules import Action, SinkSettings
+from relay.demo.salesforce.toggles import Toggles
 
 if TYPE_CHECKING:
     from relay.demo.salesforce.simulator import Simulator
@@ -42,6 +44,8 @@ def _answer(simulator: Simulator, request: Request) -> Value:
             return [_shown(call) for call in simulator.refused]
         case "GET", ("toggles",):
             return _plain(dataclasses.asdict(simulator.toggles))
+        case "GET", ("sink",):
+            return [_plain(dataclasses.asdict(receipt)) for receipt in simulator.sink.receipts]
         case "POST", (verb,):
             body = request.record() if request.body else {}
             return _do(simulator, verb, body)
@@ -69,7 +73,9 @@ def _do(simulator: Simulator, verb: str, body: dict[str, object]) -> Value:
         case "advance":
             simulator.advance(timedelta(seconds=float(str(body["seconds"]))))
         case "toggles":
-            _set(simulator, body)
+            _set(simulator.toggles, body)
+        case "sink":
+            _set(simulator.sink.settings, body)
         case _:
             raise ValueError(f"no such control: {verb}")
     return {"now": written(simulator.now())}
@@ -82,18 +88,20 @@ def _fields(body: Mapping[str, object]) -> dict[str, object]:
     return fields
 
 
-def _set(simulator: Simulator, body: Mapping[str, object]) -> None:
-    known = {field.name for field in dataclasses.fields(simulator.toggles)}
+def _set(target: Toggles | SinkSettings, body: Mapping[str, object]) -> None:
+    known = {field.name for field in dataclasses.fields(target)}
     for name, value in body.items():
         if name not in known:
             raise KeyError(f"no such toggle: {name}")
-        setattr(simulator.toggles, name, _like(getattr(simulator.toggles, name), value))
+        setattr(target, name, _like(getattr(target, name), value))
 
 
 def _like(old: object, new: object) -> object:
     """Give a JSON value in the type that a toggle has: lists as tuples or sets, numbers as seconds."""
     if isinstance(old, timedelta):
         return timedelta(seconds=float(str(new)))
+    if isinstance(old, Action):
+        return Action(str(new))
     if isinstance(new, list):
         items = [tuple(one) if isinstance(one, list) else one for one in new]
         return frozenset(items) if isinstance(old, frozenset) else tuple(items)

@@ -213,6 +213,7 @@ class Simulator:
         with self.records.lock:
             self._clock.advance(span)
             self.records.age()
+        self.sink.try_again()
 
     def now(self) -> datetime:
         """Give the simulator's time."""
