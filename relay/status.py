@@ -184,6 +184,18 @@ SENDER_UNREADABLE = _form(
     "The {field} field of this mail {problem}, so its sender cannot be checked (R1202)",
     "the header's From (or Sender of several, or Resent-From) is a group, empty, doubled, or cannot be read",
 )
+CONTROL_SHOWN = _form(
+    550,
+    "5.7.1",
+    "Put {address} in Bcc, not {field} (R1203)",
+    "a control address (logging.controls.domain) in To or Cc, where every recipient would see it",
+)
+CONTROL_UNKNOWN = _form(
+    550,
+    "5.7.1",
+    "{address} is no control address; there are private@, log@, headers@, rec+ID@ and task+3d@ (R1207)",
+    "an address of logging.controls.domain that asks for nothing known",
+)
 SENDER_UNKNOWN = _form(
     550,
     "5.7.1",

@@ -31,6 +31,7 @@ def check_crm(draft: Draft) -> Iterator[Finding]:
     """Check what holds for all, then each rep, then the reps against each other."""
     logging = draft.settings.logging
     yield from _exclusions(logging.exclude, ("logging", "exclude"))
+    yield from _controls(draft)
     content = draft.settings.retention.content
     if not _RETENTION.fullmatch(content):
         yield Finding(
@@ -47,6 +48,23 @@ def check_crm(draft: Draft) -> Iterator[Finding]:
                 path, "cannot sign in: there is no password, no token and no gateway listener", "warning"
             )
         yield from seen.user(user, path)
+
+
+def _controls(draft: Draft) -> Iterator[Finding]:
+    """Check the domain of control addresses: nobody else's address may be in it."""
+    domain, path = draft.settings.logging.controls.domain, ("logging", "controls", "domain")
+    if domain is None:
+        return
+    if problem := domain_problem(domain):
+        yield Finding(path, f'"{domain}" {problem}')
+    elif any(
+        address.lower().endswith(f"@{domain.lower()}")
+        for user in draft.settings.users
+        for address in user.addresses
+    ):
+        yield Finding(
+            path, "is the domain of a rep's own address: take one of its own, such as log.example.com"
+        )
 
 
 def _recording(draft: Draft, user: UserSettings, path: Path) -> Iterator[Finding]:

@@ -17,6 +17,17 @@ from relay.directory.model import Rep, mask_address
 from relay.envelope import Envelope, Recipient
 from relay.message import Header, bcc_ranges, from_mailboxes, received_count, received_tokens, signed_fields
 from relay.policy.acceptable import SenderFault, envelope_fault, sender_fault
+from relay.policy.controls import (
+    ASKED_FOR_PRIVATE,
+    NO_BODY_IN_COPIES,
+    NOTHING,
+    Asked,
+    asked_by,
+    is_control,
+    shown_to_all,
+    told,
+    unknown_among,
+)
 from relay.policy.exclusions import Exclusion, find_exclusion
 from relay.policy.rules import RepRules, Rules
 from relay.status import Reply
@@ -145,11 +156,31 @@ def decide(
     fault = sender_fault(envelope, header, mine.acceptable, signed_in=signed_in) if mine else None
     if fault and signed_in and not rules.forward_unacceptable:
         return Refuse(fault.reply, rules.sender_rule)
+    if rules.control_domain and (refuse := _control_refused(envelope, header, rules)) is not None:
+        return refuse
     came_round = received_tokens(header, rules.hostname) > 0
     targets = _targets(envelope.recipients, rules, mine, came_round=came_round)
     if mine is None:
         return _accept(targets, Mode.OFF, NOT_A_REP, _skipped(Role.LOG_COPY, NOT_A_REP))
-    return _log(envelope, header, mine, targets, _reason_before(fault, rules, came_round=came_round))
+    asked = _asked(envelope, rules)
+    before = _reason_before(fault, rules, asked, came_round=came_round)
+    return _log(envelope, header, mine, targets, before, asked, rules.control_rule)
+
+
+def _control_refused(envelope: Envelope, header: Header, rules: Rules) -> Refuse | None:
+    """Refuse control addresses that everybody would see, and those that nobody understands."""
+    domain = rules.control_domain
+    if shown := shown_to_all(header, domain):
+        return Refuse(status.CONTROL_SHOWN.fill(address=shown[0], field=shown[1]), rules.control_rule)
+    if unknown := unknown_among((str(one.address) for one in envelope.recipients), domain):
+        return Refuse(status.CONTROL_UNKNOWN.fill(address=unknown), rules.control_rule)
+    return None
+
+
+def _asked(envelope: Envelope, rules: Rules) -> Asked:
+    if not rules.control_domain:
+        return NOTHING
+    return asked_by((str(one.address) for one in envelope.recipients), rules.control_domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +189,17 @@ class _Target:
 
     form: str
     delivery: PlannedDelivery
+
+    @property
+    def written_to(self) -> bool:
+        """Tell whether somebody gets the mail by it: neither a log copy nor a control address."""
+        return self.delivery.role is Role.RECIPIENT and not self.delivery.skipped
+
+
+def _kept_private(one: _Target, rule: str) -> _Target:
+    if one.delivery.role is Role.RECIPIENT or one.delivery.skipped:
+        return one
+    return _Target(one.form, _skipped(Role.LOG_COPY, Exclusion(ASKED_FOR_PRIVATE, rule)))
 
 
 def _targets(
@@ -170,13 +212,19 @@ def _targets(
         form = comparable_any_case(recipient.address)
         copy = form == own or form in rules.log_copies  # one target, however its case is written
         distinct.setdefault(form if copy else comparable(recipient.address), recipient)
-    return [_target(one, rules.log_copies, own, came_round=came_round) for one in distinct.values()]
+    return [_target(one, rules, own, came_round=came_round) for one in distinct.values()]
 
 
-def _target(recipient: Recipient, log_copies: frozenset[str], own: str, *, came_round: bool) -> _Target:
+def _target(recipient: Recipient, rules: Rules, own: str, *, came_round: bool) -> _Target:
     form = comparable_any_case(recipient.address)
     text = str(recipient.address)
-    if form != own and form not in log_copies:
+    if rules.control_domain and is_control(form, rules.control_domain):
+        why = told(text)
+        asking = PlannedDelivery(
+            Role.RECIPIENT, Transport.SMTP, text, notify="NEVER", skipped=why, rule=rules.control_rule
+        )
+        return _Target(form, asking)
+    if form != own and form not in rules.log_copies:
         plain = PlannedDelivery(Role.RECIPIENT, Transport.SMTP, text, recipient.notify, recipient.orcpt)
         return _Target(form, plain)
     if came_round:  # the address leads back here: sending it out once more would never end
@@ -197,30 +245,44 @@ def _skipped(role: Role, why: Exclusion) -> PlannedDelivery:
     return PlannedDelivery(role, transport, "", skipped=why.reason, rule=why.rule)
 
 
-def _reason_before(fault: SenderFault | None, rules: Rules, *, came_round: bool) -> Exclusion | None:
+def _reason_before(
+    fault: SenderFault | None, rules: Rules, asked: Asked, *, came_round: bool
+) -> Exclusion | None:
     """Give what rules logging out before anybody's exclusions are asked."""
     if fault:
         return Exclusion(f"sender not acceptable: {fault.reason}", rules.sender_rule)
-    return _CAME_ROUND if came_round else None
+    if came_round:
+        return _CAME_ROUND
+    return Exclusion(ASKED_FOR_PRIVATE, rules.control_rule) if asked.private else None
 
 
 def _log(
-    envelope: Envelope, header: Header, mine: RepRules, targets: list[_Target], before: Exclusion | None
+    envelope: Envelope,
+    header: Header,
+    mine: RepRules,
+    targets: list[_Target],
+    before: Exclusion | None,
+    asked: Asked,
+    control_rule: str,
 ) -> Accept:
     """Add what becomes of the logging of a rep's mail."""
+    if asked.private:  # also a copy that the rep's mail client adds by itself
+        targets = [_kept_private(one, control_rule) for one in targets]
     given = next((one.delivery for one in targets if one.form == mine.log_copy_form), None)
     if given:
         why = Exclusion(given.skipped or GIVEN, given.rule)
         # The mail must not stand in the CRM twice: the copy that the rep asked for is the record.
         record = _skipped(Role.RECORD, why) if mine.mode is Mode.API else None
         return _accept(targets, mine.mode, why, record)
-    excluded = None if before or mine.mode is Mode.OFF else _exclusion(envelope, header, mine, targets)
+    excluded = None if before or mine.mode is Mode.OFF else _exclusion(envelope, header, mine, targets, asked)
     why = before or excluded or _by_mode(mine)
+    if not why.reason and asked.headers_only and mine.mode is Mode.BCC:
+        why = Exclusion(NO_BODY_IN_COPIES, control_rule)
     if why.reason:
         return _accept(targets, mine.mode, why, _skipped(_role(mine.mode), why))
     if _role(mine.mode) is Role.LOG_COPY:
         return _accept(targets, mine.mode, why, _log_copy(mine.log_copy, why.rule))
-    if all(one.delivery.role is not Role.RECIPIENT for one in targets):
+    if not any(one.written_to for one in targets):
         why = Exclusion(NOBODY_TO_LOG, why.rule)
         return _accept(targets, mine.mode, why, _skipped(Role.RECORD, why))
     return _accept(targets, mine.mode, why, _record(why.rule))
@@ -231,11 +293,13 @@ def _role(mode: Mode) -> Role:
 
 
 def _exclusion(
-    envelope: Envelope, header: Header, mine: RepRules, targets: list[_Target]
+    envelope: Envelope, header: Header, mine: RepRules, targets: list[_Target], asked: Asked
 ) -> Exclusion | None:
     if envelope.reverse_path is None:
         return _NULL_PATH
-    recipients = [one.form for one in targets if one.delivery.role is Role.RECIPIENT]
+    if asked.log:
+        return None
+    recipients = [one.form for one in targets if one.written_to]
     senders: list[str] = []
     if any(layer.senders for layer in mine.exclusions):
         authors = from_mailboxes(header).addresses
@@ -270,7 +334,7 @@ _LOGGED = {
 def _accept(targets: list[_Target], mode: Mode, why: Exclusion, more: PlannedDelivery | None) -> Accept:
     """Put the plan together, and say it in plain words."""
     deliveries = [one.delivery for one in targets]
-    number = sum(one.role is Role.RECIPIENT for one in deliveries)
+    number = sum(one.written_to for one in targets)
     people = "1 recipient" if number == 1 else f"{number} recipients"
     logging = f"not logged: {why.reason}" if why.reason else _LOGGED[mode]
     if why.reason == GIVEN:

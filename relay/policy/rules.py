@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from relay.address import ascii_domain, comparable_any_case, parse_mailbox
-from relay.config.model import ExcludeSettings, Mode, RelaySettings
+from relay.config.model import ExcludeSettings, LoggingSettings, Mode, RelaySettings
 from relay.directory.model import Rep
 from relay.errors import AddressError, ConfigError, Problem
 from relay.ids import Login
@@ -58,6 +58,9 @@ class Rules:
     log_copies: frozenset[str]
     """Every rep's Email to Salesforce address in its comparable form: secrets."""
     build: "RuleBuilder"
+    control_domain: str = ""
+    """The domain of control addresses, in ASCII and lower case; "": there are none."""
+    control_rule: str = ""
 
     def of(self, rep: Rep) -> RepRules:
         """Give what holds for this rep; one who was entered or changed since is compiled now."""
@@ -139,7 +142,15 @@ def compile_rules(
         hostname=settings.server.hostname or "" if hostname is None else hostname,
         log_copies=frozenset(one.log_copy_form for one in compiled.values() if one.log_copy_form),
         build=builder,
+        control_domain=control_domain(settings.logging),
+        control_rule=_named("logging.controls.domain", place),
     )
+
+
+def control_domain(logging: LoggingSettings) -> str:
+    """Give the domain of control addresses as they are compared; "": there are none."""
+    domain = logging.controls.domain
+    return ascii_domain(domain).lower() if domain else ""
 
 
 def _named(path: str, place: Place) -> str:

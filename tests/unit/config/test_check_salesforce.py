@@ -66,3 +66,13 @@ def test_reps_need_usernames(tmp_path: Path) -> None:
     said = " ".join(problems(tmp_path, part(auth=JWT), mode="api"))
     assert "salesforce_username: is required" in said
     assert "look_up_as" in said
+
+
+@pytest.mark.parametrize(
+    ("domain", "said"),
+    [("log@example.com", "is not a domain name"), ("example.com", "is the domain of a rep's own address")],
+)
+def test_the_control_domain(tmp_path: Path, domain: str, said: str) -> None:
+    """The domain of control addresses is a domain, and nobody's own."""
+    text = f'{GOOD}logging: {{controls: {{domain: "{domain}"}}}}\n'
+    assert any(said in line for line in told(tmp_path, text))
