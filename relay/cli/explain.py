@@ -17,6 +17,7 @@ from relay.config.model import Mode
 from relay.config.secrets import read_secret
 from relay.errors import AddressError, ConfigError, RelayError
 from relay.policy.rules import Rules, compile_rules
+from relay.salesforce.asked import with_controls
 from relay.salesforce.composed import MailParts
 from relay.salesforce.explaining import Explanation, Tried, explain, facts_of, is_left_out, tried
 from relay.salesforce.planning import RecordPlan, plan_records
@@ -139,7 +140,7 @@ async def _looked_up(
         shape = await Organization(client, clock).shape()
         return await plan_records(
             parts,
-            facts_of(mail, explanation, clock.now()),
+            with_controls(facts_of(mail, explanation, clock.now()), settings.logging),
             lookup,
             shape,
             settings.logging,

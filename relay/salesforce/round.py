@@ -16,6 +16,7 @@ from relay.outcome import NOBODY_RECEIVED_IT, Held, Outcome, Skipped
 from relay.queue.model import FINAL, State
 from relay.queue.operations import UNMATCHED
 from relay.queue.settlement import BROKEN, UNREADABLE
+from relay.salesforce.asked import with_controls
 from relay.salesforce.concluding import conclude, fail, settings_of
 from relay.salesforce.exchange import LOOK_UP, SalesforceError
 from relay.salesforce.looking import Wanted, assign, find
@@ -132,6 +133,7 @@ class Round:
             mode=mail.mode,
             controls=replace(NO_CONTROLS, related_to=named),
         )
+        one.facts = with_controls(one.facts, self._tools.settings)
         if done := _done(one.rows):
             one.outcome = done
         elif not any(each.state is State.SENT for each in one.facts.recipients):
