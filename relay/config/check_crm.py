@@ -21,6 +21,7 @@ from relay.config.forms import (
     time_zone_problem,
 )
 from relay.config.model import ExcludeSettings, Mode, UserSettings
+from relay.config.placeholders import PLACEHOLDERS, unknown_placeholders
 from relay.config.tree import Path
 
 _RECORDING = (Mode.API, Mode.OBSERVE)
@@ -31,6 +32,9 @@ def check_crm(draft: Draft) -> Iterator[Finding]:
     """Check what holds for all, then each rep, then the reps against each other."""
     logging = draft.settings.logging
     yield from _exclusions(logging.exclude, ("logging", "exclude"))
+    for name in unknown_placeholders(logging.subject):
+        known = ", ".join(PLACEHOLDERS)
+        yield Finding(("logging", "subject"), f"{name} is no placeholder; there are {known}", "warning")
     yield from _controls(draft)
     content = draft.settings.retention.content
     if not _RETENTION.fullmatch(content):

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import get_args
 
+from relay.config.placeholders import PLACEHOLDERS
 from relay.config.recording import MatchSettings
 from relay.salesforce.rule_examples import read_examples
-from relay.salesforce.subject import PLACEHOLDERS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/matching.md").read_text()
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from relay.salesforce.subject import PLACEHOLDERS, SubjectValues, subject_of, unknown_placeholders
+from relay.config.placeholders import PLACEHOLDERS, unknown_placeholders
+from relay.salesforce.subject import SubjectValues, subject_of
 
 VALUES = SubjectValues("Offer", "Ana Berg", "Anna", "ana@example.com")
 
