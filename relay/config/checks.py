@@ -6,6 +6,7 @@ Pure, but for the names of time zones. Each check gives findings; the loader kno
 from collections.abc import Callable, Iterator, Sequence
 
 from relay.config.check_crm import check_crm
+from relay.config.check_page import check_page
 from relay.config.check_receiving import check_receiving
 from relay.config.check_salesforce import check_salesforce
 from relay.config.check_sending import check_sending
@@ -20,6 +21,7 @@ _CHECKS: Sequence[Callable[[Draft], Iterator[Finding]]] = (
     check_receiving,
     check_sending,
     check_crm,
+    check_page,
     check_salesforce,
 )
 

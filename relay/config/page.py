@@ -51,6 +51,8 @@ class OidcSettings(Settings):
     """The client id that it gave the relay."""
     client_secret: SecretReference
     """The client secret."""
+    addresses: Literal["verified", "all"] = "verified"
+    """Which addresses of its people are believed: verified ones; all: where its admins alone enter them (one Entra tenant)."""
     name: str = "your company account"
     """What the button says: Sign in with …."""
     tls_ca: str | None = None

@@ -54,6 +54,7 @@ from relay.web.static import Static
 
 PAGES = (
     "relay.web.pages.signing_in",
+    "relay.web.pages.oidc",
     "relay.web.pages.password",
     "relay.web.pages.today",
     "relay.web.pages.attention",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from relay.clock import Clock
 from relay.config.loader import Configuration
-from relay.config.page import WebSettings
+from relay.config.page import OidcSettings, WebSettings
 from relay.directory.change_store import ChangeStore
 from relay.directory.credentials import Credentials
 from relay.directory.model import Rep, login_key
@@ -28,6 +28,9 @@ from relay.web.actions import Actions
 from relay.web.cookies import Cookies, form_token
 from relay.web.rendering import Renderer
 from relay.web.store import PageStore, Session
+
+if TYPE_CHECKING:
+    from relay.web.oidc import Provider
 
 _SEE_OTHER = 303
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,6 +52,8 @@ class House:
     store: PageStore = field(default_factory=PageStore)
     changes: ChangeStore = field(default_factory=ChangeStore)
     reps: DirectoryStore = field(default_factory=DirectoryStore)
+    providers: "dict[OidcSettings, Provider]" = field(default_factory=dict)
+    """The identity provider that the settings name, once it was used."""
 
     @property
     def configuration(self) -> Configuration:
