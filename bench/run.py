@@ -1,6 +1,6 @@
 """Measure the relay against Postfix, alternated in one run; print the tables and write them into docs/performance.md.
 
-    python -m bench.run [--quick] [--only rates,slow,tls,latency,depth,reps,idle,strain] [--rounds 5] [--no-page]
+    python -m bench.run [--quick] [--only rates,slow,tls,latency,depth,reps,idle,strain,recording] [--rounds 5] [--no-page]
 
 Exits 1 when a stated figure is missed by more than the spread, 2 when it cannot measure here.
 """
@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import depth, latencies, rates, strain
+from bench import depth, latencies, rates, recording, strain
 from bench.machine import describe, load_average
 from bench.page import with_measured
 from bench.peers import Certificate, Relay
@@ -140,6 +140,11 @@ def _strain(run: Run) -> list[Section]:
         return [strain.strain_section(strain.Roomy(run.part("strain") / "relay", sink.port), tell)]
 
 
+def _recording(run: Run) -> list[Section]:
+    with rates.counting_sink() as sink:
+        return [recording.recording_section(run.part("recording"), sink, run.rounds, tell)]
+
+
 PARTS = {
     "rates": _rates,
     "slow": _slow,
@@ -149,6 +154,7 @@ PARTS = {
     "reps": _reps,
     "idle": _idle,
     "strain": _strain,
+    "recording": _recording,
 }
 """The parts of a run, in their order."""
 

@@ -51,3 +51,9 @@ DEPTH = 0.8
 READY_EMPTY = 1.0
 READY_FULL = 3.0
 """Seconds until `relay serve` takes mail: with an empty queue, with the deepest."""
+RECORDING = Workload("5 KB, 10 sessions, reused connections", 2000, 5000, 10, True, 0, 0)
+RECORDING_ALONG = Workload("5 KB, 10 sessions, reused connections", 1000, 5000, 10, True, 0, 0)
+RECORDED = 100.0
+"""Records a second that must be made, sustained, when each call of Salesforce takes 100 ms."""
+DELIVERY_BESIDE = 0.9
+"""What must be left of the rate of delivery while Salesforce is slow or gone."""
