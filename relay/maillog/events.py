@@ -262,6 +262,18 @@ class LogFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogImported(Event):
+    """Mail that was sent by other means is to be recorded."""
+
+    name = "log.imported"
+
+    login: str
+    recipients: tuple[str, ...]
+    message_id: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogUndone(Event):
     """A record of this message was taken back, and is never made again."""
 
