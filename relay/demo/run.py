@@ -248,6 +248,7 @@ Still running. Ctrl-C stops it.
   settings      {stage.config}
   ask it        relay -c {stage.config} queue list
                 relay -c {stage.config} log --follow
+  page          http://127.0.0.1:{stage.web}/, user name ana, password {stage.page_password}
   Salesforce    {salesforce.url}
                 curl --cacert {salesforce.ca_file} {salesforce.url}/__control__/dump/Task
   metrics       curl http://127.0.0.1:{stage.metrics}/metrics

@@ -10,6 +10,7 @@ from relay.demo.certificate import write_certificate
 from relay.demo.salesforce.simulator import Simulator
 from relay.demo.samples import REPS, DemoRep
 from relay.demo.service import free_ports
+from relay.directory.passwords import hash_password
 
 DEFAULT_BASE = 25870
 """The first port that is tried; any free ones are taken when these are in use."""
@@ -48,6 +49,10 @@ _USER = """\
     salesforce_user_id: {salesforce_user_id}
     tokens: [{{name: Laptop, sha256: {sha256}}}]
 """
+_ADMIN = """\
+    web_role: admin
+    password: "{password}"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,9 @@ class Stage:
     web: int
     upstream: int
     passwords: dict[str, str]
+    """App passwords by login."""
+    page_password: str
+    """With which the first rep, who is the admin, signs in on the page."""
 
     @property
     def config(self) -> Path:
@@ -80,7 +88,8 @@ def set_up(folder: Path, base: int, salesforce: Simulator, users: Mapping[str, s
     """
     submission, submissions, metrics, web, upstream = free_ports(5, base)
     passwords = {rep.login: secrets.token_urlsafe(24) for rep in REPS}
-    stage = Stage(folder, submission, submissions, metrics, web, upstream, passwords)
+    page_password = secrets.token_urlsafe(18)
+    stage = Stage(folder, submission, submissions, metrics, web, upstream, passwords, page_password)
     write_certificate(folder)
     ports = {"submission": submission, "submissions": submissions, "metrics": metrics, "web": web}
     head = _HEAD.format(
@@ -90,9 +99,10 @@ def set_up(folder: Path, base: int, salesforce: Simulator, users: Mapping[str, s
         salesforce_ca=salesforce.ca_file,
         client_id=salesforce.client_id,
     )
-    reps = "".join(_user(rep, passwords[rep.login], users[rep.login]) for rep in REPS)
+    reps = [_user(rep, passwords[rep.login], users[rep.login]) for rep in REPS]
+    reps.insert(1, _ADMIN.format(password=hash_password(page_password.encode())))
     _write_secretly(folder / "salesforce.secret", salesforce.client_secret)
-    _write_secretly(stage.config, head + reps)
+    _write_secretly(stage.config, head + "".join(reps))
     return stage
 
 

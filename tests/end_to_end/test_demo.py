@@ -71,6 +71,10 @@ def test_it_can_be_left_running(short: Path) -> None:
                 check=False,
             )
             assert asked.returncode == 0, asked.stderr
+            page = re.search(r"page +(http://\S+), user name (\S+), password (\S+)", "".join(lines))
+            assert page is not None, "".join(lines)
+            with urllib.request.urlopen(page[1], timeout=_LIMIT) as answer:
+                assert b"password" in answer.read()
             curl = re.search(r"curl --cacert (\S+) (https://\S+)", "".join(lines))
             assert curl is not None, "".join(lines)
             context = ssl.create_default_context(cafile=curl[1])
