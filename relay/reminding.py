@@ -19,6 +19,7 @@ from relay.errors import RelayError, StorageUnavailable
 from relay.maillog.events import Event, ReminderDeletionsWait, RemindersSwitched, RemindersSynced
 from relay.maillog.store import MailLog
 from relay.reminders.calls import NoMeter, ReminderMeter, SyncRep, SyncRules
+from relay.reminders.follow_ups import FollowUps
 from relay.reminders.mapping import subject_rule
 from relay.reminders.model import NOTHING, RepKey, long_id
 from relay.reminders.outgoing import OutgoingStore
@@ -36,6 +37,8 @@ LOCK_NAME = "reminders.lock"
 _SECOND = 1_000_000
 _IDLE = 60.0
 """Seconds between looks at the switches while nobody's are kept in step."""
+_MAIL_EVERY = 2.0
+"""Seconds between looks for reminders that mail asks for, where the settings have control addresses."""
 _JITTER = 0.1
 _FIRST_AGAIN = 30.0
 _LOCK_EVERY = 0.1
@@ -112,6 +115,7 @@ class Reminding:
         self._switches = SwitchStore()
         self._outgoing = OutgoingStore()
         self._log = MailLog()
+        self._follow_ups = FollowUps()
         self._woken = asyncio.Event()
         self._poll_at = 0.0
         self._failures = 0
@@ -140,6 +144,7 @@ class Reminding:
         """Do what is due; give for how many seconds nothing will be."""
         configuration, directory = await self._going_by()
         on = await self.turn(configuration, directory)
+        await self._follow_up(configuration, directory)
         asked = {one.rep: one.asked for one in await self._database.read(self._switches.asking)}
         salesforce = await self._salesforce(configuration) if on else None
         outcome = Outcome()
@@ -149,7 +154,22 @@ class Reminding:
                 salesforce.try_now()
             outcome = await self._work(configuration, directory, salesforce, on, whole=whole)
         await self._tell(outcome, asked, on)
-        return await self._pause(on)
+        pause = await self._pause(on)
+        return min(pause, _MAIL_EVERY) if configuration.settings.logging.controls.domain else pause
+
+    async def _follow_up(self, configuration: Configuration, directory: Directory) -> None:
+        """Make the reminders that mail has asked for."""
+        settings = configuration.settings
+        domain = settings.logging.controls.domain
+        if not domain or not await self._database.read(self._follow_ups.waiting):
+            return
+        more = True
+        while more:
+            _, more = await self._database.write(
+                lambda tx: self._follow_ups.take(
+                    tx, directory, domain.lower(), lambda rep: wanted_sync(settings, rep), self._clock.now()
+                )
+            )
 
     async def close(self) -> None:
         """End what was made to ask Salesforce with."""

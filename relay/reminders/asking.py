@@ -105,3 +105,12 @@ def by_subjects(owners: Sequence[str], subjects: Sequence[str], since: int) -> s
         f"SELECT {COLUMNS} FROM Task WHERE CreatedDate >= {moment(since)} "  # noqa: S608 - SOQL, escaped
         f"AND OwnerId IN {listed(owners)} AND Subject IN {listed(subjects)}"
     )
+
+
+def people(object: str, addresses: Sequence[str]) -> str:
+    """Ask for contacts, or leads that are not converted, by address; the one that was used last comes first."""
+    only = " AND IsConverted = false" if object == "Lead" else ""
+    return (
+        f"SELECT Id, Name, Email FROM {object} WHERE Email IN {listed(addresses)}{only} "  # noqa: S608 - SOQL, escaped
+        "ORDER BY LastActivityDate DESC NULLS LAST, CreatedDate"
+    )

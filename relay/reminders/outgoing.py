@@ -10,7 +10,7 @@ from dataclasses import replace
 from relay.reminders.judging import kept_after
 from relay.reminders.links import Context, owed
 from relay.reminders.merge import sent
-from relay.reminders.model import Base, Link, Lost, Origin, Reminder, ReminderId, RepKey, Tally
+from relay.reminders.model import Base, Link, Lost, Origin, Reminder, ReminderId, RepKey, Tally, WithPerson
 from relay.reminders.rows import COLUMNS, number, reminder, write_base
 from relay.reminders.store import forget, tell
 from relay.reminders.switches import SwitchStore
@@ -29,6 +29,8 @@ _NEXT = "SELECT min(next_push_at) FROM reminder WHERE rep IN (SELECT value FROM 
 _BEGIN = """
 UPDATE reminder SET push_started_at = coalesce(push_started_at, ?), base = ?, owner_id = ?
 WHERE id = ? AND salesforce_id IS NULL"""
+# Whom it is about.
+_KNOW = "UPDATE reminder SET person_id = ?, person_name = ? WHERE id = ? AND person_id IS NULL"
 # A create that certainly did not happen.
 _UNDO_BEGIN = "UPDATE reminder SET push_started_at = NULL, base = NULL, owner_id = NULL WHERE id = ?"
 # Salesforce took it.
@@ -86,6 +88,10 @@ class OutgoingStore:
     def begin(self, tx: Transaction, one: Reminder, owner_id: str, server_now: int) -> None:
         """Note that a create begins, with all that is sent: should the answer be lost, it is found by that."""
         tx.execute(_BEGIN, (server_now, write_base(Base(one.values, one.values.title)), owner_id, one.id))
+
+    def know(self, tx: Transaction, people: Mapping[ReminderId, WithPerson]) -> None:
+        """Note whom reminders are about."""
+        tx.execute_many(_KNOW, [(person.id, person.name, one) for one, person in people.items()])
 
     def undo_begin(self, tx: Transaction, which: ReminderId) -> None:
         """Note that a create certainly did not happen."""

@@ -5,13 +5,22 @@ create is noted before the call; when its answer is lost, Salesforce is searched
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from relay.reminders import asking
 from relay.reminders.calls import SyncRep
 from relay.reminders.links import Absorbed, Context, owed
 from relay.reminders.mapping import KEY_FIELD, Labels, fields_of, labels_of
-from relay.reminders.model import FIELDS, LONGEST_DETAILS, NOTHING, Reminder, ReminderId, RepKey, Tally
+from relay.reminders.model import (
+    FIELDS,
+    LONGEST_DETAILS,
+    NOTHING,
+    Reminder,
+    ReminderId,
+    RepKey,
+    Tally,
+    WithPerson,
+)
 from relay.reminders.outgoing import LONGEST_WAIT
 from relay.reminders.taking import Parts, absorb, remove
 from relay.salesforce.exchange import Changed, NewRecord, SalesforceError
@@ -158,8 +167,8 @@ class Sender:
         known = await absorb(self._parts, rows)
         await self._carry_out(known)
 
-    async def _asked(self, soql: str) -> list[Row]:
-        return await self._parts.salesforce.query(soql, identity=self._identity, all_rows=True)
+    async def _asked(self, soql: str, *, all_rows: bool = True) -> list[Row]:
+        return await self._parts.salesforce.query(soql, identity=self._identity, all_rows=all_rows)
 
     async def _has_key(self) -> bool:
         if self._keyed is None:
@@ -242,6 +251,7 @@ class Sender:
     async def _create(self, new: Sequence[Reminder]) -> None:
         if not new:
             return
+        new = await self._with_people(new)
         labels, keyed = await self._words(), await self._has_key()
         context = self._parts.context()
         begun = self._parts.salesforce.server_now()
@@ -255,6 +265,21 @@ class Sender:
         records = [_record(one, owner, labels, keyed) for one, owner in zip(new, owners, strict=True)]
         written = await self._parts.salesforce.create(self._identity, records)
         await self._made(new, owners, written, context)
+
+    async def _with_people(self, new: Sequence[Reminder]) -> Sequence[Reminder]:
+        """Find whom a reminder is about where only the address is known: a contact, else a lead; else nobody."""
+        wanted = {one.person.email.lower() for one in new if one.person.id is None and one.person.email}
+        found: dict[str, WithPerson] = {}
+        for kind in ("Contact", "Lead"):
+            for some in asking.portions(sorted(wanted - found.keys())):
+                for row in await self._asked(asking.people(kind, some), all_rows=False):
+                    address = str(row.get("Email")).lower()
+                    found.setdefault(address, WithPerson(str(row.get("Id")), str(row.get("Name")), address))
+        if not found:
+            return new
+        known = {one.id: found[one.person.email.lower()] for one in new if one.person.email.lower() in found}
+        await self._parts.database.write(lambda tx: self._parts.outgoing.know(tx, known))
+        return [replace(one, person=known.get(one.id, one.person)) for one in new]
 
     async def _made(
         self, new: Sequence[Reminder], owners: Sequence[str], written: Sequence[Written], context: Context

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from relay.demo.salesforce.faults import Action, Injected
 from relay.demo.salesforce.simulator import Simulator
 from relay.reminders.calls import SyncRules
-from relay.reminders.model import Link, Priority, State, SubjectRule, Tally
+from relay.reminders.model import Link, Priority, State, SubjectRule, Tally, WithPerson
 from tests.support.reminders import ANA, BO, Desk, desk
 from tests.support.salesforce import people, salesforce
 
@@ -304,3 +305,92 @@ async def test_clock_of_salesforce_counts(at: Desk) -> None:
     assert standing.watermark is not None
     told = datetime.fromtimestamp(standing.watermark / 1_000_000, UTC)
     assert abs(at.salesforce.now() - told) < timedelta(minutes=1)
+
+
+async def test_person_is_found_by_address(at: Desk) -> None:
+    """A reminder that knows its person by address alone is made on the contact, else the lead, who has it."""
+    await _started(at)
+    (contact,) = people(at.salesforce, 1)
+    (lead,) = people(at.salesforce, 1, kind="Lead", domain="lead.example")
+    for address in ("PERSON1@buyer.example", "person1@lead.example", "nobody@buyer.example"):
+        await at.add(f"For {address}", person=WithPerson(email=address))
+    await at.cycle()
+    assert [task.get("WhoId") for task in at.tasks()] == [contact, lead, None]
+    assert (await at.reminders())[0].person.name == "Person Number 1"
+    assert await at.cycle() == Tally()
+
+
+async def test_refused_is_told_and_kept(at: Desk) -> None:
+    """What Salesforce refuses stays here as it is, with its words, and is sent again once it is changed."""
+    await _started(at)
+    at.salesforce.toggles.validation_rule = "forbidden"
+    made = await at.add("forbidden")
+    assert await at.cycle() == Tally(errors=1)
+    held = await at.only()
+    assert held.sync(True) is Link.ERROR
+    assert held.reason
+    await at.edit(made.id, title="allowed")
+    assert (await at.cycle()).pushed == 1
+    await at.edit(made.id, title="forbidden again", details="x")
+    assert await at.cycle() == Tally(errors=1)
+    assert (await at.only()).sync(True) is Link.CONFLICT
+    assert await at.cycle() == Tally()
+    assert (await at.only()).values.title == "forbidden again"
+    at.salesforce.toggles.validation_rule = ""
+    assert (await at.cycle(whole=True)).pushed == 1
+    assert at.task()["Subject"] == "forbidden again"
+    at.salesforce.clear_calls()
+
+
+async def test_lost_answer_makes_no_second_task(at: Desk) -> None:
+    """When the answer to a create is lost, the Task is found and not made again; also when it was edited meanwhile."""
+    await _started(at)
+    at.salesforce.inject(Injected(Action.RESET_AFTER_COMMIT, method="POST", operation="create"))
+    made = await at.add("Call Anna", details="first")
+    await at.outcome()
+    assert (await at.only()).salesforce_id is None
+    await at.edit(made.id, details="second")
+    at.clock.advance(3600)
+    at.salesforce.advance(timedelta(seconds=3600))
+    await at.synchroniser().send()
+    assert at.task()["Description"] == "second"
+    assert (await at.only()).salesforce_id == at.task()["Id"]
+    assert await at.cycle() == Tally()
+
+
+async def test_salesforce_away_for_a_while(at: Desk) -> None:
+    """With Salesforce down, what is done here waits, and nothing is lost or made twice."""
+    await _started(at)
+    made = await at.add("Before")
+    await at.cycle()
+    at.salesforce.inject(Injected(Action.RESET_BEFORE, times=None))
+    await at.add("Meanwhile")
+    await at.edit(made.id, state=State.DONE)
+    outcome = await at.outcome()
+    assert ANA in outcome.troubles
+    assert {one.sync(True) for one in await at.reminders()} == {Link.PENDING}
+    at.salesforce.clear_faults()
+    at.clock.advance(7200)
+    at.salesforce.advance(timedelta(seconds=7200))
+    assert (await at.cycle()).pushed == 2
+    assert sorted(str(task["Status"]) for task in at.tasks()) == ["Completed", "Not Started"]
+
+
+async def test_thousands_of_characters_are_cut_once(at: Desk) -> None:
+    """Details that Salesforce finds too long are cut, and the history has the whole."""
+    await _started(at)
+    at.salesforce.inject(
+        Injected(
+            Action.ITEM,
+            object="Task",
+            status=400,
+            code="STRING_TOO_LONG",
+            message="Comments: data value too large",
+        )
+    )
+    made = await at.add("Call", details="x" * 32_000)
+    await at.cycle()
+    assert len(str(at.task()["Description"])) == 28_800
+    (line,) = await at.database.read(lambda tx: at.store.history(tx, made.id))
+    assert len(line.lost.lost) == 32_000
+    assert await at.cycle() == Tally()

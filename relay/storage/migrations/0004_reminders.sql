@@ -86,3 +86,10 @@ CREATE TABLE reminder_feed (
     sha256      TEXT    NOT NULL UNIQUE,
     created_at  INTEGER NOT NULL
 ) STRICT;
+
+-- Up to which message control addresses (task+3d@) were looked for.
+CREATE TABLE reminder_mark (
+    message  INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO reminder_mark (message) VALUES (0);
