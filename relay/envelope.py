@@ -6,6 +6,7 @@ from relay.address import Address
 from relay.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """One forward-path with its delivery status options (RFC 3461 §4)."""

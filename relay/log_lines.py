@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -56,6 +56,8 @@ class Discretion:
 
     def __init__(self, addresses: str = "full", subjects: str = "omit", key: bytes = b"") -> None:
         self.subjects = subjects == "full"
+        self.plain = addresses == "full"
+        """Whether addresses are shown as they are."""
         self._kind = addresses
         self._key = key
         self._shown = lru_cache(maxsize=4096)(self._conceal)
@@ -123,27 +125,42 @@ class JsonLines:
         self._discretion = discretion
         self._json = json.JSONEncoder(separators=(",", ":"), default=str).encode
         self._heads: dict[str, dict[str, object]] = {}
+        self._shown: dict[str, tuple[str, Callable[[Any], object] | None]] = {}
 
     def event(self, event: LoggedEvent) -> str:
         """Write an event: what ECS names by its name, the rest as relay.*."""
         line: dict[str, object] = {"@timestamp": rfc3339(event.at), **self._head(event)}
         if event.message is not None:
             line["email.local_id"] = event.message
-        show = self._discretion
+        shown = self._shown
         for field, value in event.data().items():
-            if field in _ADDRESSES:
-                value = show.address(value) if isinstance(value, str) else _each(show.address, value)
-            elif field in _PROSE:
-                value = show.prose(value) if isinstance(value, str) else value
-            elif field == "subject" and not show.subjects:
-                continue
-            elif field == "seconds" and isinstance(value, float):
-                value = round(value * 1e9)  # ECS counts event.duration in nanoseconds
-            elif field == "next_attempt_at" and isinstance(value, int):
-                value = rfc3339(value)
             if value is not None:
-                line[_ECS.get(field) or f"relay.{field}"] = value
+                name, show = shown.get(field) or self._learnt(field)
+                if show is None:
+                    line[name] = value
+                elif name:
+                    line[name] = show(value)
         return self._encode(line)
+
+    def _learnt(self, field: str) -> "tuple[str, Callable[[Any], object] | None]":
+        """Find out, once, how a field of events is called in a line and shown; a name of "": it is left out."""
+        show = self._discretion
+        found: tuple[str, Callable[[Any], object] | None] = (ecs_field(field), None)
+        if field in _ADDRESSES and not show.plain:
+            found = (
+                found[0],
+                lambda value: show.address(value) if isinstance(value, str) else _each(show.address, value),
+            )
+        elif field in _PROSE and not show.plain:
+            found = (found[0], lambda value: show.prose(value) if isinstance(value, str) else value)
+        elif field == "subject" and not show.subjects:
+            found = ("", str)
+        elif field == "seconds":  # ECS counts event.duration in nanoseconds
+            found = (found[0], lambda value: round(value * 1e9) if isinstance(value, float) else value)
+        elif field == "next_attempt_at":
+            found = (found[0], lambda value: rfc3339(value) if isinstance(value, int) else value)
+        self._shown[field] = found
+        return found
 
     def _head(self, event: LoggedEvent) -> dict[str, object]:
         """Give what every line of an event's kind has; one for each name, of which there are some fifteen."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from relay.address import Address
 from relay.encoded_words import decode_words
 from relay.mailboxes import MAXIMUM_VALUE, UNREADABLE, read_mailbox_list
+from relay.values import quick
 
 MAXIMUM_SUBJECT = 998
 """Characters of a subject that are kept."""
@@ -47,6 +48,7 @@ class Field(NamedTuple):
     end: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Header:
     """The header section of a message, as `read_header` found it."""
@@ -60,6 +62,7 @@ class Header:
     """The names of all fields, to rule most questions out at once."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class FromMailboxes:
     """Everybody whom a From, Sender or Resent-From field names, over all fields of that name."""

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from relay.status import Reply
+from relay.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The next hop has taken responsibility: it answered `reply`."""
@@ -15,6 +17,7 @@ class Sent:
     """False: the hop offered no DSN, so a success report that was asked for is ours to give (RFC 3461 §5.2.2)."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Deferred:
     """Not now: try again later, and not before `retry_after` seconds when the hop named a time."""
@@ -26,6 +29,7 @@ class Deferred:
     """False: nobody was asked, by a limit of our own. It is no attempt, and the next is just after `retry_after`."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Bounced:
     """Never: the hop, or we on its behalf, refused for good."""

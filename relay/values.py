@@ -26,14 +26,15 @@ def quick(kind: type[T]) -> type[T]:
         kind.__bases__,
         {"__slots__": vars(kind)["__slots__"], "__setattr__": object.__setattr__},
     )
-    scope: dict[str, Any] = {"kind": kind, "twin": twin, "put": object.__setattr__}
+    # Names that no field has: a field named `kind` would hide one of that name.
+    scope: dict[str, Any] = {"kind_": kind, "twin_": twin, "put_": object.__setattr__}
     scope.update({f"default_{field.name}": field.default for field in own})
     ordered = [field for field in own if not field.kw_only]
     named = [field for field in own if field.kw_only]
     parameters = ["self", *map(_parameter, ordered), *(["*"] if named else []), *map(_parameter, named)]
-    lines = [f"def __init__({', '.join(parameters)}):", " put(self, '__class__', twin)"]
+    lines = [f"def __init__({', '.join(parameters)}):", " put_(self, '__class__', twin_)"]
     lines += [f" self.{field.name} = {field.name}" for field in own]
-    exec("\n".join([*lines, " self.__class__ = kind"]), scope)  # noqa: S102 - of field names alone, as dataclass does it
+    exec("\n".join([*lines, " self.__class__ = kind_"]), scope)  # noqa: S102 - of field names alone, as dataclass does it
     made = scope["__init__"]
     made.__qualname__ = f"{kind.__qualname__}.__init__"
     made.__annotations__ = {field.name: field.type for field in own} | {"return": None}

@@ -2,50 +2,79 @@
 
 import io
 import sys
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Protocol
 
 import typer
 
-from relay.cli import (
-    backup,
-    check,
-    config,
-    demo,
-    explain,
-    hash_password,
-    log,
-    queue,
-    records,
-    reminders,
-    rule_tests,
-    salesforce,
-    serve,
-    service,
-    trace,
-    user,
-)
 from relay.cli.common import ConfigOption, remember_config
 from relay.errors import CommandError, ConfigError, RelayError
 
-_PARTS = (
-    serve,
-    service,
-    demo,
-    check,
-    config,
-    trace,
-    explain,
-    rule_tests,
-    log,
-    queue,
-    records,
-    user,
-    salesforce,
-    reminders,
-    hash_password,
-    backup,
-)
 _EXIT_CONFIG = 78
+
+
+class Part(Protocol):
+    """A file of commands."""
+
+    def register(self, app: typer.Typer) -> None:
+        """Add its commands to the command line."""
+        ...
+
+
+def _parts(command: str) -> Iterable[Part]:
+    """Give the parts of the command line that a command is in: all of them, but for the one that must be small and quick."""
+    if command == "serve":
+        from relay.cli import serve
+
+        return (serve,)
+    from relay.cli import (
+        backup,
+        check,
+        config,
+        demo,
+        explain,
+        hash_password,
+        log,
+        queue,
+        records,
+        reminders,
+        rule_tests,
+        salesforce,
+        serve,
+        service,
+        trace,
+        user,
+    )
+
+    return (
+        serve,
+        service,
+        demo,
+        check,
+        config,
+        trace,
+        explain,
+        rule_tests,
+        log,
+        queue,
+        records,
+        user,
+        salesforce,
+        reminders,
+        hash_password,
+        backup,
+    )
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """Give the command in what was typed, "" where none comes first: only options that everybody takes stand before it."""
+    rest = iter(arguments)
+    for one in rest:
+        if one in ("-c", "--config"):
+            next(rest, None)
+        elif not one.startswith(("--config=", "-c")):
+            return one
+    return ""
 
 
 def _version(wanted: bool) -> None:
@@ -56,8 +85,8 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def build() -> typer.Typer:
-    """Give the command line with every command registered."""
+def build(command: str = "") -> typer.Typer:
+    """Give the command line with every command registered; `command`: the one that is asked for, and maybe the only one."""
     app = typer.Typer(
         help="An SMTP relay that gets sales mail into Salesforce without anybody noticing.",
         no_args_is_help=True,
@@ -77,7 +106,7 @@ def build() -> typer.Typer:
         """Keep what stands before the command."""
         remember_config(context, config)
 
-    for part in _PARTS:
+    for part in _parts(command):
         part.register(app)
     return app
 
@@ -88,7 +117,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character gets its escape
             stream.reconfigure(errors="backslashreplace")
     try:
-        build()()
+        build(command_of(sys.argv[1:]))()
     except ConfigError as exc:
         for problem in exc.problems:
             print(problem, file=sys.stderr)

@@ -164,6 +164,8 @@ def classify_no_way(no_way: NoWay) -> Outcome:
 
 
 def _of_answer(stage: Stage, reply: Reply, hop: Hop, dsn: bool) -> Outcome:
+    if stage is Stage.END and reply.code // 100 == 2:  # the first rule, and nearly always the one
+        return Sent(reply, hop.shown, hop_reports=dsn)
     rule = _rule(stage, reply, hop.exchanger)
     if rule.meaning is Sent:
         return Sent(reply, hop.shown, hop_reports=dsn)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.status import Reply
+from relay.values import quick
 
 
 class Stage(StrEnum):
@@ -56,6 +57,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The hop answered `reply`, and that decided it."""
@@ -64,6 +66,7 @@ class Answered:
     reply: Reply
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """No answer decided it; `detail` is for people and safe to log."""

@@ -15,7 +15,11 @@ def without_address(outcome: Outcome, address: str) -> Outcome:
     """Give the outcome with this address masked in the hop's words."""
     if not isinstance(outcome, Sent | Deferred | Bounced):
         return outcome
-    text = mask_in(outcome.reply.text, address)
+    said = outcome.reply.text
+    domain = address.rpartition("@")[2]
+    if domain and domain.lower() not in said.lower():  # then the address is not in it either
+        return outcome
+    text = mask_in(said, address)
     if text == outcome.reply.text:
         return outcome
     return replace(outcome, reply=Reply(outcome.reply.code, outcome.reply.status, text))

@@ -11,10 +11,12 @@ from relay.delivery_kind import Role
 from relay.ids import DeliveryId
 from relay.queue.model import ContentReader, Delivery, QueuedMessage
 from relay.status import Reply
+from relay.values import quick
 
 _NOTHING = Prepared(b"", (), (), {})
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Report:
     """What happened to each delivery of a transaction."""

@@ -61,6 +61,7 @@ class PlannedDelivery:
     """The rule that planned it and where it stands: "logging.exclude.recipients.0 (config.yaml:31)"."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Accept:
     """The message is taken."""

@@ -10,6 +10,7 @@ from relay.queue.model import Delivery, Lease, NewMessage, State
 from relay.queue.rows import DELIVERY, content_row, message_row, text
 from relay.storage.database import Transaction, Value
 from relay.storage.portions import add_rows
+from relay.values import quick
 
 ADD_MESSAGE = "INSERT INTO message VALUES "
 """Messages, all their columns."""
@@ -24,6 +25,7 @@ _MESSAGE_COLUMNS, _CONTENT_COLUMNS, _DELIVERY_COLUMNS = 20, 5, 18
 _NOBODY = (None, None, None)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A message that is to be kept, with its plan, and who is to attempt it at once, if anybody."""

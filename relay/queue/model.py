@@ -151,6 +151,7 @@ class QueuedMessage:
     message_id: str | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Lease:
     """Who may attempt what was claimed, and until when."""
@@ -162,6 +163,7 @@ class Lease:
     boot_id: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
     """A message of which deliveries were claimed, and where its content is."""
@@ -213,6 +215,7 @@ class Closing:
     """sent, skipped, failed, cancelled or none: what became of its log copy or record."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Deliveries of one message that are attempted together, with a reader for its content."""

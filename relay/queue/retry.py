@@ -11,6 +11,7 @@ from typing import assert_never
 from relay.delivery_kind import Role
 from relay.outcome import Bounced, Deferred, Held, Outcome, Sent, Skipped
 from relay.queue.model import State
+from relay.values import quick
 
 SECOND = 1_000_000
 LONGEST_FLOOR = 24 * 3600 * SECOND
@@ -57,6 +58,7 @@ class RetryRules:
         return self.delivery if role is Role.RECIPIENT else self.logging
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Done:
     """The delivery ends in this state: sent, bounced or skipped."""

@@ -57,6 +57,7 @@ class Telling:
     recipients: tuple[Reported, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What the store is told of one attempt."""

@@ -27,6 +27,7 @@ from relay.queue.settlement import Settlement, closed, copies_skipped, settlemen
 from relay.queue.store import QueueStore
 from relay.queue.together import Together
 from relay.storage.database import Database, Transaction
+from relay.values import quick
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class _StaleClaim(StorageError):
         """Those that still are ours."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Ended:
     """What an attempt at one message came to, and what it causes."""

@@ -25,8 +25,10 @@ from relay.submission.data import Content
 from relay.submission.door import Door
 from relay.submission.session import Session
 from relay.submission.trace import Arrival, prefix
+from relay.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A message that is to be taken: what the queue needs, and whose it is."""

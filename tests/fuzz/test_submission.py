@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.amount import examples
 from tests.support.submission import PLAIN, front_of
 from tests.support.wire import Line, cut, door_named
 
@@ -60,7 +61,7 @@ async def _session(folder: Path, before: list[bytes], soup: bytes, sizes: list[i
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SOUP, st.lists(st.integers(1, 60), min_size=1, max_size=4))
 def test_random_octets_break_nothing(depth: str, soup: bytes, sizes: list[int]) -> None:
     """From this depth, any octets in any segments are answered with well-formed replies, and QUIT still ends it."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 
-from relay.metrics import STATES, Metrics
+from relay.counting import Distribution
+from relay.metrics import CONTENT_TYPE, STATES, Metrics
 
 
 def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
@@ -83,3 +84,17 @@ def test_counters_are_totals_and_units_are_base_units() -> None:
         assert one.name.endswith("_total") == (one.kind == "counter"), one.name
         if one.kind == "histogram":
             assert one.name.endswith(("_seconds", "_bytes")), one.name
+
+
+def test_a_distribution_counts_what_is_no_higher() -> None:
+    """A value that is just a bound is within it, and the last bucket has all of them."""
+    times = Distribution((0.1, 1.0))
+    for value in (0.1, 0.5, 1.0, 7.0):
+        times.observe(value)
+    assert times.buckets() == [("0.1", 1), ("1.0", 3), ("+Inf", 4)]
+    assert times.sum == 8.6
+
+
+def test_the_content_type_is_the_librarys() -> None:
+    """What /metrics is labelled with is what the text is."""
+    assert CONTENT_TYPE == CONTENT_TYPE_LATEST

@@ -70,3 +70,17 @@ def test_what_it_cannot_do_is_refused() -> None:
     for kind in (WithFactory, WithoutSlots):
         with pytest.raises(TypeError):
             quick(kind)
+
+
+def test_any_field_name_will_do() -> None:
+    """A field may be called what the making itself deals with."""
+
+    @quick
+    @dataclass(frozen=True, slots=True)
+    class Odd:
+        kind: str
+        twin: int = 1
+        put: str = "p"
+
+    assert Odd("k") == Odd("k", 1, "p")
+    assert Odd("k").kind == "k"

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from relay.directory.credentials import Proven, Wrong
 from relay.errors import StorageFull
 from relay.storage.spool import Spool
@@ -11,23 +9,28 @@ from tests.support.builders import new_message
 from tests.support.clock import FakeClock
 from tests.support.dialogue import octets, read, segments
 from tests.support.submission import PASSWORD, PLAIN, KeptMail, KeptPasswords, reps
+from tests.support.talk import until
 from tests.support.wire import cut
 
 
 async def test_kept_mail_keeps_content_inline_and_from_the_spool(tmp_path: Path) -> None:
-    """Numbers rise, content is what was handed over, and a failure that was set is raised."""
+    """Numbers rise, content is what was handed over, and of a failure that was set it is told."""
     spool = Spool(tmp_path)
     mail = KeptMail(FakeClock(), spool)
     assert mail.next_number() < mail.next_number()
-    await mail.accept(new_message(content=b"inline\r\n"), (), ())
+    told: list[Exception | None] = []
+    mail.take(new_message(content=b"inline\r\n"), (), (), told.append)
+    assert told == []
     file = spool.create()
     file.write(b"large\r\n")
     await file.sync()
-    await mail.accept(new_message(content=None, spool_name=file.name), (), ())
+    mail.take(new_message(content=None, spool_name=file.name), (), (), told.append)
+    await until(lambda: len(told) == 2)
     assert mail.contents == [b"inline\r\n", b"large\r\n"]
     mail.failure = StorageFull("full")
-    with pytest.raises(StorageFull):
-        await mail.accept(new_message(), (), ())
+    mail.take(new_message(), (), (), told.append)
+    await until(lambda: len(told) == 3)
+    assert told == [None, None, mail.failure]
     assert len(mail.messages) == 2
 
 
