@@ -371,3 +371,85 @@ def _in_a_stop() -> None:
 @at("26")
 def _in_the_making_of_a_key() -> None:
     before(os, "fsync", lambda *_: True)
+
+
+# --- recording
+
+
+def _of_victim(items: Any) -> bool:
+    return any(str(each.batch.message.id) == Seen.id for each in items)
+
+
+@at("27")
+def _after_the_release() -> None:
+    from relay.delivery_kind import Transport
+    from relay.queue.store import QueueStore
+
+    before(
+        QueueStore,
+        "claim",
+        lambda _, __, transport, *___: transport is Transport.SALESFORCE and Seen.settling,
+    )
+
+
+@at("28")
+def _before_anything_is_intended() -> None:
+    from relay.salesforce.making import Maker
+
+    before(Maker, "_intend", lambda self: _of_victim(self._works))
+
+
+@at("29")
+def _before_the_creation() -> None:
+    from relay.salesforce.making import Maker
+
+    before(Maker, "_create", lambda self, *_: _of_victim(self._works))
+
+
+@at("30a")
+def _after_the_creation_was_sent() -> None:
+    from relay.salesforce.client import SalesforceClient
+
+    after_await(SalesforceClient, "composite", lambda _, __, requests, **___: requests[0].method == "POST")
+
+
+@at("30b")
+def _before_it_is_stored_as_made() -> None:
+    from relay.salesforce.making import Maker
+
+    before(Maker, "_store_made", lambda self: _of_victim(self._works))
+
+
+@at("31a")
+def _before_a_file_is_sent() -> None:
+    from relay.salesforce import making
+
+    before(making, "upload", lambda *_: True)
+
+
+@at("31b")
+def _after_a_file_was_sent() -> None:
+    from relay.salesforce import making
+
+    after_await(making, "upload", lambda *_: True)
+
+
+@at("32")
+def _before_a_record_is_settled() -> None:
+    from relay.delivery_kind import Transport
+    from relay.queue.settler import Settler
+
+    before(
+        Settler,
+        "settle",
+        lambda _, message, deliveries, *__: (
+            str(message.id) == Seen.id and deliveries[0].transport is Transport.SALESFORCE
+        ),
+    )
+
+
+@at("33")
+def _before_an_undone_record_is_deleted() -> None:
+    from relay.salesforce.amending import Amending
+
+    before(Amending, "_delete", lambda *_: True)
