@@ -24,6 +24,10 @@ _SIZES = tuple(float(1024 * 4**n) for n in range(9))
 STATES = ("waiting", "queued", "active", "deferred", "held")
 
 
+REMINDER_STATES = ("linked", "pending", "never_push", "conflict", "error", "off")
+"""How reminders stand to Salesforce (relay.reminders.model.Link)."""
+
+
 class Metrics:
     """All metrics of one running service, in a registry of its own.
 
@@ -37,6 +41,7 @@ class Metrics:
         self._declare_door()
         self._declare_queue()
         self._declare_salesforce()
+        self._declare_reminders()
 
     def _declare_service(self) -> None:
         build = self._gauges("relay_build_info", "The running version; always 1.", "version", "python")
@@ -139,6 +144,24 @@ class Metrics:
         )
         self._remaining.set(-1)
 
+    def _declare_reminders(self) -> None:
+        self._reminders_synced = self._counters(
+            "relay_reminders_synced_total",
+            "What travelled between reminders and Salesforce (pulled, pushed, deleted), what both sides had changed "
+            "(conflicts), and what Salesforce refused (errors).",
+            "what",
+        )
+        self._reminders_cycles = self._counters(
+            "relay_reminders_cycles_total",
+            "Runs of keeping reminders in step, by result (ok, failed).",
+            "result",
+        )
+        self._reminders = self._gauges(
+            "relay_reminders",
+            "Reminders by how they stand to Salesforce (linked, pending, never_push, conflict, error, off).",
+            "sync",
+        )
+
     # -- the service
 
     def started(self, seconds: float) -> None:
@@ -240,6 +263,20 @@ class Metrics:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(self)
         return registry
+
+    def reminders_synced(self, counts: Mapping[str, int]) -> None:
+        """Count what a run came to for one rep: pulled, pushed, deleted, conflicts, errors."""
+        for what, count in counts.items():
+            self._reminders_synced[what,].inc(count)
+
+    def reminders_cycle(self, ok: bool) -> None:
+        """Count a run."""
+        self._reminders_cycles["ok" if ok else "failed",].inc()
+
+    def reminders_hold(self, counts: Mapping[str, int]) -> None:
+        """Set how many reminders there are, by how they stand to Salesforce; a state that is not named has none."""
+        for state in REMINDER_STATES:
+            self._reminders[state,].set(counts.get(state, 0))
 
     def exposition(self) -> bytes:
         """Give everything in Prometheus' text form."""

@@ -119,6 +119,7 @@ class Reminding:
         self._woken = asyncio.Event()
         self._poll_at = 0.0
         self._failures = 0
+        self._counted = False
 
     def wake(self) -> None:
         """Look at once for switches that were turned, for runs that are asked for, and for what is to be told."""
@@ -255,6 +256,9 @@ class Reminding:
 
     async def _tell(self, outcome: Outcome, asked: Mapping[RepKey, int], on: list[RepKey]) -> None:
         """Write what happened into the mail log, and answer those who wait for a run."""
+        if on and (outcome.tallies or not self._counted):
+            self._counted = True
+            self._meter.reminders_hold(await self._database.read(self._switches.counts))
         if not asked and not outcome.troubles and not any(outcome.tallies.values()):
             return
 

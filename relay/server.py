@@ -163,7 +163,7 @@ class Service:
             meter=self.meter,
         )
         self.submission = Submission(self._submission_parts())
-        self.reminding = Reminding(database, self.clock, self._going_by, self.salesforce)
+        self.reminding = Reminding(database, self.clock, self._going_by, self.salesforce, meter)
         self.free_octets = 0
         self._looked_at_disk = -_DISK_EVERY
         self._look = asyncio.Event()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from relay.reminders.model import RepKey, SubjectRule, Tally
+from relay.reminders.model import RepKey, SubjectRule
 from relay.salesforce.exchange import Changed, Description, NewRecord, Pause, PicklistRow
 from relay.salesforce.model import Json, Row, Written
 
@@ -101,13 +101,27 @@ class SyncRules:
 class ReminderMeter(Protocol):
     """Hears what was done; relay.metrics.Metrics is one."""
 
-    def reminders_synced(self, tally: Tally) -> None:
-        """Count what a run came to."""
+    def reminders_synced(self, counts: Mapping[str, int]) -> None:
+        """Count what a run came to for one rep."""
+        ...
+
+    def reminders_cycle(self, ok: bool) -> None:
+        """Count a run."""
+        ...
+
+    def reminders_hold(self, counts: Mapping[str, int]) -> None:
+        """Set how many reminders there are, by how they stand to Salesforce."""
         ...
 
 
 class NoMeter:
     """Counts nothing."""
 
-    def reminders_synced(self, tally: Tally) -> None:
+    def reminders_synced(self, counts: Mapping[str, int]) -> None:
         """Count nothing."""
+
+    def reminders_cycle(self, ok: bool) -> None:
+        """Count nothing."""
+
+    def reminders_hold(self, counts: Mapping[str, int]) -> None:
+        """Set nothing."""

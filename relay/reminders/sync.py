@@ -7,7 +7,7 @@ deleted, so that they wait for each other, also from one process to another (the
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from relay.reminders.calls import NoMeter, ReminderMeter, SyncRep
 from relay.reminders.model import NOTHING, RepKey, Tally
@@ -138,8 +138,9 @@ class Synchroniser:
             outcome.failed(reps, sent.stop)
 
     async def _conclude(self, outcome: Outcome) -> None:
+        self._meter.reminders_cycle(not outcome.faults)
         for tally in outcome.tallies.values():
-            self._meter.reminders_synced(tally)
+            self._meter.reminders_synced(asdict(tally))
         if not outcome.troubles and not any(outcome.tallies.values()):
             return
         now = self._parts.clock.now()
