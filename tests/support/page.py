@@ -96,6 +96,8 @@ class LocalActions:
         self.entered = entered
         self.built = built
         self.woken = 0
+        self.sent: list[bytes] = []
+        """The relay's own mail, in wire form."""
         self.client: SalesforceClient | None = None
         """Set it to what a test needs."""
 
@@ -130,7 +132,9 @@ class LocalActions:
     async def accept(
         self, message: NewMessage, plan: Sequence[PlannedDelivery], events: Sequence[Event]
     ) -> None:
-        """Take mail into the queue, which is not at work."""
+        """Take mail into the queue, and remember its content."""
+        assert message.content is not None
+        self.sent.append(message.content)
         await self.house.runner.accept(message, plan, events)
 
     async def status(self) -> Mapping[str, object]:
@@ -313,13 +317,10 @@ class Page:
         return visitor
 
     async def mail(self) -> list[EmailMessage]:
-        """Give the relay's own mail that is in the queue, oldest first."""
-        rows = await self.house.database.read(
-            lambda tx: tx.execute("SELECT wire FROM content WHERE wire IS NOT NULL ORDER BY message")
-        )
+        """Give the relay's own mail that went into the queue, oldest first."""
         parsed = [
-            email.message_from_bytes(bytes(row[0]).replace(b"\r\n..", b"\r\n."), policy=email.policy.default)  # type: ignore[arg-type]
-            for row in rows
+            email.message_from_bytes(wire.replace(b"\r\n..", b"\r\n."), policy=email.policy.default)
+            for wire in self.actions.sent
         ]
         return [one for one in parsed if isinstance(one, EmailMessage)]
 

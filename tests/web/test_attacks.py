@@ -1,0 +1,152 @@
+"""What strangers try on any web page: scripts in texts, other people's files and hosts, too much of everything."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from relay.ids import queue_id_of
+from relay.web.headers import POLICY
+from tests.support.builders import new_message, to_recipient
+from tests.support.page import Page, open_page
+
+SCRIPT = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/static/../store.py",
+        "/static/%2e%2e/store.py",
+        "/static/..%2fstore.py",
+        "/static//etc/passwd",
+        "/static/relay.css",
+        "/static/README.md",
+        "/static/%00",
+        "/../../etc/passwd",
+        "/templates/layout.html",
+    ],
+)
+async def test_no_path_leads_to_a_file(tmp_path: Path, target: str) -> None:
+    """Only the files of the table are given, each under its name with its hash (path traversal)."""
+    async with open_page(tmp_path) as page:
+        assert (await page.visitor().get(target)).status == 404
+
+
+async def test_the_files_of_the_page_are_given_to_be_kept(tmp_path: Path) -> None:
+    """Stylesheet and scripts have the name of their content, and may be kept for ever."""
+    async with open_page(tmp_path) as page:
+        shown = await page.visitor().get("/sign-in")
+        paths = re.findall(r'"(/static/[^"]+)"', shown.text)
+        assert {path.rpartition(".")[2] for path in paths} == {"css", "js", "svg"}
+        for path in set(paths):
+            answer = await page.visitor().get(path)
+            assert answer.status == 200
+            assert "immutable" in answer.header("cache-control")
+
+
+async def test_every_answer_carries_the_policy(tmp_path: Path) -> None:
+    """Pages, errors, redirects and files: nothing inline, nothing from elsewhere, no frames, no sniffing, not kept."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        for target in ("/sign-in", "/settings/account", "/", "/nothing", "/static/x"):
+            answer = await ana.get(target)
+            assert answer.header("content-security-policy") == POLICY, target
+            assert answer.header("x-content-type-options") == "nosniff"
+            assert answer.header("referrer-policy") == "same-origin"
+            assert answer.header("cache-control") == "no-store"
+
+
+async def test_no_page_has_a_script_or_a_style_of_its_own(tmp_path: Path) -> None:
+    """No template holds what the policy would stop: inline scripts, styles, handlers, or values that are not escaped."""
+    folder = Path(__file__).resolve().parents[2] / "relay" / "web" / "templates"
+    inline = re.compile(
+        r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|hx-on|\|\s*safe\b|autoescape", re.I
+    )
+    # A mail's body, made safe by nh3, is the content of a sandboxed frame with a policy of its own.
+    shown = [path for path in folder.iterdir() if path.name != "message_body.html"]
+    found = {path.name: inline.findall(path.read_text()) for path in shown}
+    assert {name: what for name, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8025", "localhost.evil.example", "", "127.0.0.1.evil"]
+)
+async def test_a_host_that_is_not_ours_is_not_answered(tmp_path: Path, host: str) -> None:
+    """A name of somebody else's that leads here gets nothing (DNS rebinding), and no link is mailed with it."""
+    async with open_page(tmp_path) as page:
+        visitor = page.visitor(host=host)
+        assert (await visitor.get("/sign-in")).status == 400
+        assert (await visitor.post("/forgot", login="ana")).status == 400
+        assert await page.mail() == []
+
+
+@pytest.mark.parametrize("octets", [65 * 1024, 5 * 1024 * 1024])
+async def test_a_form_that_is_too_large_is_not_read(tmp_path: Path, octets: int) -> None:
+    """Whatever its length is said to be, reading stops at the limit of the route."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        fields = {"form_token": ana.token, "recipients": "x" * octets}
+        assert (await ana.post_with("/settings/exclusions", fields)).status == 413
+        assert (await ana.post_with("/settings/exclusions", fields, content_length="10")).status == 413
+        answer = await ana.upload("/settings/exclusions", "file", "../../x", b"x" * octets)
+        assert answer.status == 413
+
+
+async def test_a_form_of_a_million_fields_is_refused(tmp_path: Path) -> None:
+    """Many small fields are as bad as one large one."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        fields = {"form_token": ana.token, **{f"f{n}": "" for n in range(5000)}}
+        assert (await ana.post_with("/settings/exclusions", fields)).status in (400, 413)
+
+
+async def test_texts_of_others_stay_texts(tmp_path: Path) -> None:
+    """Names, patterns, devices, subjects and addresses are shown as they are written, never run (XSS)."""
+    async with open_page(tmp_path) as page:
+        message = new_message(number=page.house.runner.next_number(), subject=SCRIPT)
+        await page.house.accept(to_recipient('"<script>"@buyer.example'), message=message)
+        ana = await page.signed_in("ana")
+        assert (await ana.post("/settings/mail/tokens", name=SCRIPT[:60])).status == 200
+        await ana.post(
+            "/settings/exclusions", do="save", subjects=SCRIPT.replace("(", r"\(").replace(")", r"\)")
+        )
+        answers = [
+            await ana.get(path) for path in ("/settings/mail", "/settings/exclusions", "/settings/account")
+        ]
+        answers.append(await ana.post("/settings/exclusions", do="try", recipients="buyer.example"))
+        answers.append(await ana.get("/settings/addresses?pending=" + "%3Cscript%3Ealert(1)%3C/script%3E"))
+        answers.append(await ana.get("/sign-in?said=%3Cscript%3E"))
+        answers.append(await ana.get("/settings/account?said=%3Cscript%3E"))
+        for answer in answers:
+            assert "<script>alert" not in answer.text
+            assert "<img src=x" not in answer.text
+        assert queue_id_of(message.number)
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("secret detail"), None])
+async def test_a_fault_of_ours_tells_nothing_of_our_insides(
+    tmp_path: Path, failure: Exception | None
+) -> None:
+    """What goes wrong inside is a page in plain words; the text of the exception stays in the program's log."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        await break_directory(page, failure)
+        answer = await ana.get("/settings/account")
+        assert answer.status in (500, 503)
+        assert "secret" not in answer.text
+        assert "Traceback" not in answer.text
+
+
+async def break_directory(page: Page, failure: Exception | None) -> None:
+    """Let the reps be out of reach, or close the database."""
+    if failure is None:
+        await page.house.stop()
+        await page.house.database.close()
+        return
+
+    def fail() -> None:
+        assert failure is not None
+        raise failure
+
+    page.actions.directory = fail  # type: ignore[method-assign,assignment]
