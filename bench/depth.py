@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -85,6 +85,32 @@ async def fill(folder: Path, missing: int) -> None:
 def _accept_all(store: QueueStore, messages: Sequence[NewMessage], tx: Transaction) -> None:
     for message in messages:
         store.accept(tx, message, _PLAN, lease=None)
+
+
+async def fill_closed(folder: Path, count: int, reps: int) -> None:
+    """Put so many messages of reps in the store of a state folder that were sent, over the last thirty days."""
+    database = await SqliteDatabase.open(folder / DATABASE_NAME, create=True)
+    store, now = QueueStore(), time.time_ns() // 1000
+    span = 30 * 24 * _HOUR // count
+    try:
+        for first in range(0, count, _UNIT):
+            numbers = range(first, min(first + _UNIT, count))
+            messages = [
+                _sent_before(now - (count - number) * span, f"rep{number % reps}") for number in numbers
+            ]
+            await database.write(partial(_send_all, store, messages))
+    finally:
+        await database.close()
+
+
+def _sent_before(at: int, login: str) -> NewMessage:
+    return replace(_NUMBERS.message(at, _SMALL), number=next_number(0, at), login=Login(login))
+
+
+def _send_all(store: QueueStore, messages: Sequence[NewMessage], tx: Transaction) -> None:
+    for message in messages:
+        (given,) = store.accept(tx, message, _PLAN, lease=_LEASE)
+        store.settle(tx, given.message, [Change(given.id, given.fence, State.SENT, None, "250 ok")])
 
 
 async def accept_rate(database: SqliteDatabase, count: int) -> float:

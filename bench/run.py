@@ -1,6 +1,6 @@
 """Measure the relay against Postfix, alternated in one run; print the tables and write them into docs/performance.md.
 
-    python -m bench.run [--quick] [--only rates,slow,tls,latency,depth,reps,idle,strain,recording] [--rounds 5] [--no-page]
+    python -m bench.run [--quick] [--only rates,slow,tls,latency,depth,reps,idle,strain,recording,page] [--rounds 5] [--no-page]
 
 Exits 1 when a stated figure is missed by more than the spread, 2 when it cannot measure here.
 """
@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import depth, latencies, rates, recording, strain
+from bench import browsing, depth, latencies, rates, recording, strain
 from bench.machine import describe, load_average
 from bench.page import with_measured
 from bench.peers import Certificate, Relay
@@ -145,6 +145,12 @@ def _recording(run: Run) -> list[Section]:
         return [recording.recording_section(run.part("recording"), sink, run.rounds, tell)]
 
 
+def _page(run: Run) -> list[Section]:
+    with rates.counting_sink() as sink:
+        stored = 100_000 if run.quick else 1_000_000
+        return [browsing.browsing_section(run.part("page"), sink, stored, run.rounds, tell)]
+
+
 PARTS = {
     "rates": _rates,
     "slow": _slow,
@@ -155,6 +161,7 @@ PARTS = {
     "idle": _idle,
     "strain": _strain,
     "recording": _recording,
+    "page": _page,
 }
 """The parts of a run, in their order."""
 

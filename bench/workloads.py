@@ -57,3 +57,7 @@ RECORDED = 100.0
 """Records a second that must be made, sustained, when each call of Salesforce takes 100 ms."""
 DELIVERY_BESIDE = 0.9
 """What must be left of the rate of delivery while Salesforce is slow or gone."""
+PAGE_LIMIT = 100.0
+"""Milliseconds within which the page answers, at the 95th percentile, with a million messages stored."""
+BROWSING_BESIDE = 0.9
+"""What must be left of the rate of mail while twenty people browse."""

@@ -65,6 +65,7 @@ PAGES = (
     "relay.web.pages.exclusions",
     "relay.web.pages.mail_setup",
     "relay.web.pages.everybody",
+    "relay.web.pages.diagnostics",
     "relay.web.pages.account",
     "relay.web.pages.admin_house",
     "relay.web.pages.admin_messages",

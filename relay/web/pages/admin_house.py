@@ -18,6 +18,7 @@ _HOURS = 24
 _KEPT_FOR = 30.0
 """Seconds for which the numbers of the overview hold: they are counted over a whole day."""
 _ENTRIES = 100
+_SETTINGS = 300
 
 PER_HOUR = """
     SELECT (? - at) / 3600000000, name, count(*) FROM event
@@ -105,7 +106,12 @@ async def configuration(ask: Ask) -> Response:
     wanted = ask.query("q").strip().lower()
     found = [row for row in shown if wanted in row[0].lower() or wanted in row[2].lower()]
     return ask.render(
-        "admin_configuration.html", 200, found=found, wanted=ask.query("q"), path=str(now.path.name)
+        "admin_configuration.html",
+        200,
+        found=found[:_SETTINGS],
+        more=len(found) > _SETTINGS,
+        wanted=ask.query("q"),
+        path=str(now.path.name),
     )
 
 

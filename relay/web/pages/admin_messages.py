@@ -21,8 +21,8 @@ from relay.web.sent_mail import Delivered, Logged, Sent, below_of, one_message, 
 PAGE = "messages"
 _DAY = 86_400_000_000
 _ROWS = 50
-_LOOKED_AT = 2000
-"""Messages that one page of results is picked from; a link goes on from there."""
+_LOOKED_AT = 500
+"""Messages that one page of results is picked from, when states are asked for; a link goes on from there."""
 _EXPORTED = 10_000
 _FOUND = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -112,20 +112,21 @@ async def show(ask: Ask) -> Response:
 async def _found(ask: Ask, search: Search, limit: int) -> tuple[list[Sent], str]:
     """Give what fits, newest first, and the id below which the next page begins; "" when there is none."""
     since, below = ask.now - search.days * _DAY, below_of(ask.query("below"))
+    size = _LOOKED_AT if search.delivered or search.logged else limit + 1
 
     def read(tx: Transaction) -> list[Sent]:
         if search.text:
             return _by_text(tx, ask, search.text)
         if search.rep:
-            return sent_by(tx, Login(search.rep), since, _LOOKED_AT, below)
-        return sent_by_all(tx, since, _LOOKED_AT, below)
+            return sent_by(tx, Login(search.rep), since, size, below)
+        return sent_by_all(tx, since, size, below)
 
     looked_at = await ask.house.database.read(read)
     rep = search.rep
     fitting = [one for one in looked_at if search.fits(one) and (not rep or one.login == rep)]
     if len(fitting) > limit:
         return fitting[:limit], fitting[limit - 1].id
-    return fitting, looked_at[-1].id if len(looked_at) == _LOOKED_AT else ""
+    return fitting, looked_at[-1].id if len(looked_at) == size else ""
 
 
 def _by_text(tx: Transaction, ask: Ask, text: str) -> list[Sent]:

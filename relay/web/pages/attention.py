@@ -1,6 +1,5 @@
-"""*Needs attention* and *Diagnostics*: failed and unmatched mail of a rep, why, and what can be done about it, alone or in groups."""
+"""*Needs attention*: failed and unmatched mail of a rep, why, and what can be done about it, alone or in groups."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from starlette.responses import Response
@@ -22,18 +21,15 @@ from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.attention import DISMISSED, Trouble, grouped, troubles
 from relay.web.changing import change, may_change
+from relay.web.record_ids import record_id
 
 _OPEN = (State.HELD, State.DEFERRED)
-_ID_LENGTHS = (15, 18)
-_STANDS_ON = ("001", "003", "00Q", "006", "500", "701")
-"""The beginnings of the ids of accounts, contacts, leads, opportunities, cases and campaigns; custom objects begin with a."""
 
 
 def routes() -> Sequence[PageRoute]:
     """Give the routes."""
     return (
         get("/attention", show, Access.SIGNED_IN, entry=Entry("main", "nav.attention")),
-        get("/diagnostics", diagnostics, Access.SIGNED_IN, entry=Entry("settings", "nav.diagnostics")),
         post("/attention/retry", retry, Access.SIGNED_IN),
         post("/attention/dismiss", dismiss, Access.SIGNED_IN),
         post("/attention/relate", relate, Access.SIGNED_IN),
@@ -42,7 +38,8 @@ def routes() -> Sequence[PageRoute]:
     )
 
 
-async def _troubles(ask: Ask, *, everybody: bool = False) -> list[Trouble]:
+async def troubles_of(ask: Ask, *, everybody: bool = False) -> list[Trouble]:
+    """Give what needs attention, of who asks or of all, less what was dismissed."""
     house = ask.house
 
     def read(tx: Transaction) -> list[Trouble]:
@@ -55,7 +52,7 @@ async def _troubles(ask: Ask, *, everybody: bool = False) -> list[Trouble]:
 
 async def show(ask: Ask) -> Response:
     """Show what waits for the rep, grouped by reason."""
-    found = await _troubles(ask)
+    found = await troubles_of(ask)
     return ask.render(
         "attention.html",
         200,
@@ -63,21 +60,6 @@ async def show(ask: Ask) -> Response:
         coming=[one for one in found if not one.waits_for_somebody],
         may_exclude=may_change(ask, "exclude"),
         salesforce=ask.house.actions.salesforce() is not None,
-    )
-
-
-async def diagnostics(ask: Ask) -> Response:
-    """Show every trouble as a row: admins and auditors see everybody's."""
-    everybody = ask.role in ("admin", "auditor")
-    found = await _troubles(ask, everybody=everybody)
-    wanted = ask.query("category")
-    return ask.render(
-        "diagnostics.html",
-        200,
-        found=[one for one in found if not wanted or one.category == wanted],
-        categories=Counter(one.category for one in found),
-        wanted=wanted,
-        everybody=everybody,
     )
 
 
@@ -157,15 +139,6 @@ async def relate(ask: Ask) -> Response:
         return _back(ask, "no_record_id")
     await _name(ask, chosen, target)
     return _back(ask, "related")
-
-
-def record_id(text: str) -> str:
-    """Find a record's id in what was typed: the id itself, or the address of its page; "" when there is none."""
-    for part in reversed(text.replace("?", "/").replace("#", "/").split("/")):
-        known = part.startswith(_STANDS_ON) or part.startswith("a")
-        if len(part) in _ID_LENGTHS and part.isascii() and part.isalnum() and known:
-            return part
-    return ""
 
 
 async def _name(ask: Ask, chosen: Sequence[ListedDelivery], target: str) -> None:

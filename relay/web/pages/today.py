@@ -26,7 +26,7 @@ from relay.web.sent_mail import Logged, Sent, below_of, sent_by
 _DAY = 86_400_000_000
 _DAYS = 7
 _ROWS = 50
-_COUNTED = 500
+_COUNTED = 200
 """Messages that the numbers above the list are counted over."""
 _SECOND = 1_000_000
 _OPEN = (State.WAITING, State.QUEUED, State.DEFERRED, State.HELD)
