@@ -12,6 +12,7 @@ from relay.queue.rules import RunnerRules
 from relay.queue.settlement import closed, given_up
 from relay.queue.store import QueueStore
 from relay.storage.database import Database, Transaction
+from relay.storage.lease import boot_id
 from relay.storage.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -48,12 +49,23 @@ class Housekeeping:
     async def run(self, rules: RunnerRules) -> None:
         """Clear away once. Never raises StorageError: it is logged, and the next run tries again."""
         try:
+            await self._give_back_overdue()
             await self._pull_in(rules)
             await self._expire_held(rules)
             await self._sweep()
             await self._purge(rules)
         except (StorageError, OSError) as exc:
             logger.warning("clearing away was not finished: %s", exc)
+
+    async def _give_back_overdue(self) -> None:
+        """Queue again what an attempt has let go of without settling it, which nothing known does."""
+        instant = round(self._clock.monotonic() * SECOND)
+        overdue = await self._database.write(lambda tx: self._store.give_back_overdue(tx, boot_id(), instant))
+        if overdue:
+            logger.error(
+                "%d deliveries were under way for longer than any attempt takes; they are queued again",
+                overdue,
+            )
 
     async def _pull_in(self, rules: RunnerRules) -> None:
         """Make due what a clock that was set back has left further ahead than any wait is long."""

@@ -96,6 +96,9 @@ GIVE_BACK_OWN = GIVE_BACK.format(whose="lease_owner = ?")
 GIVE_BACK_OTHERS = GIVE_BACK.format(whose="lease_owner <> ?")
 """Of every owner but one: they are dead."""
 
+GIVE_BACK_OVERDUE = GIVE_BACK.format(whose="(lease_boot <> ? OR lease_until < ?)")
+"""What should have been settled long ago: its lease is of an earlier boot, or over."""
+
 LOAD = f"SELECT {QUEUED} FROM message WHERE id = ?"  # noqa: S608 - columns are ours
 """One message."""
 
@@ -253,6 +256,14 @@ class QueueStore(Operations):
         number = tx.last_id("delivery") + 1
         tx.note_id("delivery", number)
         add_delivery(tx, message, DeliveryId(number), planned, now)
+
+    def give_back_overdue(self, tx: Transaction, boot: str, instant: int) -> int:
+        """Queue again what was claimed under a lease that is over; give how many.
+
+        `instant` is in monotonic microseconds of the boot. An attempt that ends after all finds its claim overtaken.
+        """
+        tx.execute(GIVE_BACK_OVERDUE, (boot, instant))
+        return tx.changes()
 
     def content(self, tx: Transaction, message: QueueId) -> StoredContent | None:
         """Give where the content of a message is; None when it is gone."""

@@ -6,9 +6,12 @@ from dataclasses import replace
 import pytest
 
 from relay.errors import StorageUnavailable
+from relay.ids import queue_id_of
 from relay.queue.housekeeping import ORPHAN_AGE, Housekeeping
+from relay.queue.retry import SECOND
+from relay.storage.lease import boot_id
 from relay.storage.spool import Spool
-from tests.support.builders import new_message, to_recipient
+from tests.support.builders import lease, new_message, to_recipient
 from tests.support.couriers import BUSY
 from tests.support.queue_house import RULES, queue_house
 
@@ -60,6 +63,19 @@ async def test_a_clock_set_forward_costs_no_file_that_is_being_written(house, tm
     await housekeeping(house).run(RULES)
     await file.sync()
     house.spool.open(file.name).close()
+
+
+async def test_mail_that_nobody_is_at_work_on_any_more_goes_out(house, caplog):
+    """What is active although its lease is over is queued again without a restart, loudly, and delivered."""
+    message = new_message(number=house.runner.next_number(), accepted_at=house.clock.now())
+    forgotten = lease(
+        house.runner._owner, until=round(house.clock.monotonic() * SECOND) - 1, boot_id=boot_id()
+    )
+    await house.database.write(lambda tx: house.store.accept(tx, message, [to_recipient()], lease=forgotten))
+    await housekeeping(house).run(RULES)
+    house.start()
+    await house.wait_for(queue_id_of(message.number), "sent")
+    assert "longer than any attempt" in caplog.text
 
 
 async def test_closed_messages_and_their_events_go_by_retention(house):

@@ -190,6 +190,20 @@ async def test_a_flood_is_fair_to_the_others(tmp_path: Path) -> None:
     line.end()
 
 
+async def test_a_large_upload_is_fair_to_the_others(tmp_path: Path) -> None:
+    """After a large read nothing more is read of this connection in the same turn of the loop."""
+    front = front_of(tmp_path)
+    line = Line(door_named(front, "gateway"))
+    await line.feed([b"EHLO x\r\n", b"MAIL FROM:<ana@example.com>\r\nRCPT TO:<c@example.org>\r\nDATA\r\n"])
+    line.protocol.data_received(b"x" * 70_000)
+    assert not line.wire.reading
+    await asyncio.sleep(0)
+    assert line.wire.reading
+    line.protocol.data_received(b"x" * 1000)
+    assert line.wire.reading
+    line.end()
+
+
 @pytest.mark.parametrize(
     "octets", [b"\x16\x03\x01\x02\x00\x01" * 5000, b"\x05\x01\x00" * 9000, b"\0" * 30_000]
 )

@@ -365,6 +365,18 @@ async def test_recovery_queues_what_the_dead_were_at(database: Database, store: 
     assert await database.write(lambda tx: store.recover(tx, US, NOW)) == 0
 
 
+async def test_what_outlives_its_lease_is_queued_again(database: Database, store: QueueStore) -> None:
+    """Active under a lease that is over, or of an earlier boot, it is due again; a lease that lasts is left alone."""
+    (over,) = await accept(database, store, under=lease(until=5 * SECOND))
+    (before,) = await accept(database, store, under=lease(until=9 * SECOND, boot_id="earlier-boot"))
+    (lasting,) = await accept(database, store, under=lease(until=9 * SECOND))
+    given_back = await database.write(lambda tx: store.give_back_overdue(tx, "this-boot", 6 * SECOND))
+    assert given_back == 2
+    for one, state in ((over, State.QUEUED), (before, State.QUEUED), (lasting, State.ACTIVE)):
+        assert await states(database, store, one.message) == [state]
+    assert await settle(database, store, over.message, ended(over)) == ([], None)  # too late
+
+
 async def test_a_clock_set_back_does_not_strand_mail(database: Database, store: QueueStore) -> None:
     """What is due later than any schedule allows is pulled in; the rest keeps its instant."""
     far, near = [
