@@ -10,13 +10,16 @@ from pathlib import Path
 from relay.config.loader import Configuration
 from relay.config.model import ListenerSettings
 from relay.config.secrets import read_secret, secret_references
+from relay.directory.change_store import ChangeStore
+from relay.directory.changes import merged_configuration
 from relay.directory.credentials import CredentialRules
 from relay.directory.model import Directory
-from relay.directory.store import reps_of_settings
+from relay.directory.store import DirectoryStore, reps_of_settings
 from relay.directory.throttle import Limits
 from relay.errors import CommandError, ConfigError, Problem
 from relay.policy.rules import Rules, compile_rules
 from relay.queue.rules import RunnerRules, rules_of
+from relay.storage.database import Transaction
 from relay.tls import client_context, server_context
 
 
@@ -47,6 +50,12 @@ def build(configuration: Configuration, directory: Directory) -> Built:
         _credential_rules(configuration),
         rules_of(configuration.settings, configuration.hostname),
     )
+
+
+def with_changes(configuration: Configuration, tx: Transaction) -> tuple[Configuration, Directory]:
+    """Give the settings and the reps with what was changed on the page."""
+    merged = merged_configuration(configuration, ChangeStore().read(tx).for_all)
+    return merged, DirectoryStore().snapshot(tx, merged.settings, merged.place)
 
 
 def _rules_of(configuration: Configuration, directory: Directory) -> Rules:

@@ -8,20 +8,17 @@ import asyncio
 import contextlib
 import gc
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from relay.building import Built, build, build_problems
+from relay.building import Built, build, build_problems, with_changes
 from relay.clock import SystemClock
 from relay.config.difference import Difference, differences, in_force
 from relay.config.loader import Configuration, load
 from relay.config.secrets import read_secret
 from relay.delivery.courier import SmtpCourier
-from relay.directory.change_store import ChangeStore
-from relay.directory.changes import merged_configuration
 from relay.directory.credentials import Credentials
 from relay.directory.model import Directory
 from relay.directory.store import DirectoryStore
@@ -41,17 +38,17 @@ from relay.process import (
     tell_systemd_of_reload,
     within,
 )
-from relay.queue.listing import Listing, Standing
+from relay.queue.listing import Listing
 from relay.queue.runner import Runner
 from relay.queue.store import QueueStore
 from relay.recording import Recording
 from relay.reminding import Reminding
-from relay.storage.database import Transaction
 from relay.storage.keys import lasting_key
 from relay.storage.lease import StateLock
 from relay.storage.spool import SPOOL_NAME, Spool
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from relay.submission.listener import Submission, SubmissionParts
+from relay.watching import Disk, Gauges, hops_of
 
 if TYPE_CHECKING:
     from relay.salesforce.client import SalesforceClient
@@ -59,10 +56,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY = 1.0
-_DISK_EVERY = 0.25
-"""Seconds that a look at the disk holds: a burst of large mail must not use up what is kept free."""
-_COUNT_SHARE = 20.0
-"""The queue is counted for at most one part in so many of the time: a walk over a million deliveries takes a while."""
 _GARBAGE = 10_000
 """Objects made and not yet let go of, before the garbage collector looks at the newest."""
 _LOG_KEY = "logs.key"
@@ -106,12 +99,6 @@ async def _serve(configuration: Configuration) -> None:
         await wishes.stop.wait()
         logger.info("stopping: transactions under way get %.0f seconds; a second signal skips that", GRACE)
         tell_systemd("STOPPING=1")
-
-
-def _with_changes(configuration: Configuration, tx: Transaction) -> tuple[Configuration, Directory]:
-    """Give the settings and the reps with what was changed on the page."""
-    merged = merged_configuration(configuration, ChangeStore().read(tx).for_all)
-    return merged, DirectoryStore().snapshot(tx, merged.settings, merged.place)
 
 
 class Service:
@@ -164,11 +151,10 @@ class Service:
         )
         self.submission = Submission(self._submission_parts())
         self.reminding = Reminding(database, self.clock, self._going_by, self.salesforce, meter)
-        self.free_octets = 0
-        self._looked_at_disk = -_DISK_EVERY
+        self.disk = Disk(self.state_dir, self.clock, meter)
+        self.gauges = Gauges(database, self.clock, meter)
         self._look = asyncio.Event()
         self._changing = asyncio.Lock()
-        self._counted: tuple[float, Standing] = (0.0, Standing())
         self._open = False
 
     @classmethod
@@ -178,14 +164,14 @@ class Service:
         path = configuration.state_dir / DATABASE_NAME
         database = await SqliteDatabase.open(path, create=True, observe=meter.commit_took)
         stack.push_async_callback(database.close)
-        merged, directory = await database.read(partial(_with_changes, configuration))
+        merged, directory = await database.read(partial(with_changes, configuration))
         return cls(database, build(merged, directory), meter, wishes, entered=configuration)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Start the parts in order; the stack stops them in reverse. Raises CommandError when a port is taken."""
         hurry = self.wishes.hurry
         self.meter.started(self.clock.now() / 1_000_000)
-        self._check_disk()
+        self.disk.free()
         group = await stack.enter_async_context(asyncio.TaskGroup())
         self.recording.use(self.built.configuration)
         running = group.create_task(self.runner.run())
@@ -280,8 +266,7 @@ class Service:
 
     def has_room(self) -> bool:
         """Tell whether there is disk enough for another message."""
-        self._check_disk()
-        return self.free_octets >= self.built.configuration.settings.limits.minimum_free_disk
+        return self.disk.free() >= self.built.configuration.settings.limits.minimum_free_disk
 
     async def _watch(self) -> None:
         """Look for changed reps and at the disk, every second and when told; and measure how late the loop is."""
@@ -294,23 +279,11 @@ class Service:
             if not self._look.is_set():
                 self.meter.loop_lag(max(0.0, loop.time() - due))
             self._look.clear()
-            self._check_disk()
+            self.disk.free()
             try:
                 await self.take_changes()
             except (StorageError, ConfigError, CommandError) as exc:
                 logger.error("changed reps cannot be used; the earlier ones stay: %s", exc)  # noqa: TRY400 - its text says all
-
-    def _check_disk(self) -> None:
-        now = self.clock.monotonic()
-        if now - self._looked_at_disk >= _DISK_EVERY:
-            self._looked_at_disk = now
-            try:
-                self.free_octets = shutil.disk_usage(self.state_dir).free
-            except OSError as exc:  # a disk that is gone has no room; it is looked at again
-                if self.free_octets:
-                    logger.error("%s cannot be looked at: %s", self.state_dir, exc.strerror)  # noqa: TRY400 - it says all
-                self.free_octets = 0
-            self.meter.disk_free(self.free_octets)
 
     async def take_changes(self) -> None:
         """Go by the reps, and by the settings for all, as a command or the page has changed them.
@@ -320,7 +293,7 @@ class Service:
         if await self.database.read(self.directory_store.current_version) == self.built.directory.version:
             return
         async with self._changing:
-            configuration, directory = await self.database.read(partial(_with_changes, self.entered))
+            configuration, directory = await self.database.read(partial(with_changes, self.entered))
             before = self.built.configuration
             if (configuration.settings, configuration.places) == (before.settings, before.places):
                 self.built = self.built.with_directory(directory)
@@ -362,7 +335,7 @@ class Service:
         if any(problem.severity == "error" for problem in problems):
             raise ConfigError(tuple(problems))
         entered = in_force(self.entered, wanted)
-        configuration, directory = await self.database.read(partial(_with_changes, entered))
+        configuration, directory = await self.database.read(partial(with_changes, entered))
         built = await asyncio.to_thread(build, configuration, directory)
         if before.settings.logs != configuration.settings.logs:
             _set_up_logs(configuration)
@@ -413,31 +386,13 @@ class Service:
             "ready": not self.ready(),
             "reasons": list(self.ready()),
             "connections": self.submission.connections,
-            "free_octets": self.free_octets,
+            "free_octets": self.disk.free(),
             "reps": len(self.built.directory.reps()),
             "salesforce": self.recording.status(),
             "queue": {f"{transport}.{state}": count for (transport, state), count in tally.items()},
-            "hops": [
-                {
-                    "route": hop.route,
-                    "host": f"{hop.host}:{hop.port}",
-                    "connections": hop.connections,
-                    "idle": hop.idle,
-                }
-                | {"waiting": hop.waiting, "trouble": hop.trouble, "retry_in": round(hop.retry_in, 1)}
-                for hop in self.courier.state()
-            ],
+            "hops": hops_of(self.courier),
         }
 
     async def metrics(self) -> bytes:
-        """Give all metrics, with the queue's gauges set anew where counting does not cost too much."""
-        due, standing = self._counted
-        began = self.clock.monotonic()
-        if began >= due:
-            standing = await self.database.read(Listing().standing)
-            done = self.clock.monotonic()
-            self._counted = (done + (done - began) * _COUNT_SHARE, standing)
-        now = self.clock.now()
-        ages = {state: max(0, now - at) / 1_000_000 for state, at in standing.oldest.items()}
-        self.meter.queue_holds(standing.counts, ages)
-        return self.meter.exposition()
+        """Give all metrics."""
+        return await self.gauges.exposition()

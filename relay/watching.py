@@ -1,0 +1,83 @@
+"""What a running service watches and tells of itself: the free disk, the queue's gauges, the next hops."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from relay.clock import Clock
+from relay.delivery.courier import SmtpCourier
+from relay.metrics import Metrics
+from relay.queue.listing import Listing, Standing
+from relay.storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+_DISK_EVERY = 0.25
+"""Seconds that a look at the disk holds: a burst of large mail must not use up what is kept free."""
+_COUNT_SHARE = 20.0
+"""The queue is counted for at most one part in so many of the time: a walk over a million deliveries takes a while."""
+
+
+class Disk:
+    """The disk that the state is on."""
+
+    def __init__(self, folder: Path, clock: Clock, meter: Metrics) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._meter = meter
+        self._looked_at = -_DISK_EVERY
+        self._free = 0
+
+    def free(self) -> int:
+        """Give the octets that are free; 0 for a disk that is gone."""
+        now = self._clock.monotonic()
+        if now - self._looked_at >= _DISK_EVERY:
+            self._looked_at = now
+            try:
+                self._free = shutil.disk_usage(self._folder).free
+            except OSError as exc:  # a disk that is gone has no room; it is looked at again
+                if self._free:
+                    logger.error("%s cannot be looked at: %s", self._folder, exc.strerror)  # noqa: TRY400 - it says all
+                self._free = 0
+            self._meter.disk_free(self._free)
+        return self._free
+
+
+class Gauges:
+    """The metrics of the queue, counted anew where counting does not cost too much."""
+
+    def __init__(self, database: Database, clock: Clock, meter: Metrics) -> None:
+        self._database = database
+        self._clock = clock
+        self._meter = meter
+        self._counted: tuple[float, Standing] = (0.0, Standing())
+
+    async def exposition(self) -> bytes:
+        """Give all metrics in Prometheus' text format."""
+        due, standing = self._counted
+        began = self._clock.monotonic()
+        if began >= due:
+            standing = await self._database.read(Listing().standing)
+            done = self._clock.monotonic()
+            self._counted = (done + (done - began) * _COUNT_SHARE, standing)
+        now = self._clock.now()
+        ages = {state: max(0, now - at) / 1_000_000 for state, at in standing.oldest.items()}
+        self._meter.queue_holds(standing.counts, ages)
+        return self._meter.exposition()
+
+
+def hops_of(courier: SmtpCourier) -> Sequence[dict[str, object]]:
+    """Give how each next hop stands, as JSON can hold it."""
+    return [
+        {
+            "route": hop.route,
+            "host": f"{hop.host}:{hop.port}",
+            "connections": hop.connections,
+            "idle": hop.idle,
+            "waiting": hop.waiting,
+            "trouble": hop.trouble,
+            "retry_in": round(hop.retry_in, 1),
+        }
+        for hop in courier.state()
+    ]
