@@ -232,11 +232,10 @@ def _grant_key(fault: Fault) -> str:
     return next((f"fault.invalid_grant.{key}" for words, key in _GRANTS if words in message), "")
 
 
-def explanation(fault: Fault, language: str = "en", texts: Mapping[str, str] | None = None) -> str:
+def explanation(fault: Fault, texts: Mapping[str, str] | None = None) -> str:
     """Say in plain words what happened and what to do.
 
     `texts` are translations by key; English is given where they have none.
     """
-    del language  # the choice of texts is the caller's
     key = words_key(fault)
     return (texts or {}).get(key) or EXPLANATIONS[key]

@@ -4,6 +4,7 @@ Owns requests, which is loaded with this file: import it in a worker thread only
 is settled here (its traits: version 1.12.10): no timeouts, redirects followed, the environment's proxies and CA.
 """
 
+import logging
 import ssl
 import time
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ UPLOAD_FACTOR = 5
 MAXIMUM_ANSWER = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 _AGENT = "crm-relay"
+# At debug level it logs every URL, and with it the queries and whose addresses they name.
+logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -327,7 +327,7 @@ async def test_errors_hold_no_secrets(
     script: ScriptedSalesforce, client: SalesforceClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither the fault, nor its text, nor the log names the query, an address, a token or a secret."""
-    caplog.set_level("DEBUG", logger="relay")
+    caplog.set_level("DEBUG")
     text = "Email IN ('secret.person@customer.test')\n ^\nERROR at Row:1:Column:8\nunexpected token: 00D000000000001!AQabc.def"
     script.replies.append(refusal(400, "MALFORMED_QUERY", text))
     with pytest.raises(SalesforceError) as caught:

@@ -140,4 +140,4 @@ async def test_email_services_addresses(client: SalesforceClient) -> None:
         )
     except SalesforceError as error:
         kind = error.fault.kind
-        assert kind in (FaultKind.PERMISSION, FaultKind.GONE, FaultKind.FIELD)  # noqa: PT017 - either is right
+        assert kind in (FaultKind.PERMISSION, FaultKind.GONE, FaultKind.FIELD)
