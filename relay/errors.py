@@ -10,6 +10,7 @@
     + StorageUnavailable    the store does not answer: 451 4.3.0 at the door
     + StorageConflict       something that must be unique is there already
     + IllegalState          a state change that the table of states does not allow
+  x SalesforceError         a call of Salesforce came to nothing; carries the fault (relay.salesforce.exchange)
   x CommandError            a command was used wrongly or cannot be carried out; carries an exit code
 
 What became of a delivery is never an exception but a value (relay.outcome).
