@@ -13,7 +13,9 @@ from relay.config.types import write_size
 from relay.errors import CommandError
 from relay.queue.restoring import Restored, look_into, reason_of, restore
 from relay.queue.store import QueueStore
+from relay.reminders.outgoing import OutgoingStore
 from relay.storage.backup import Manifest, back_up
+from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)]
 
@@ -72,9 +74,19 @@ def restore_command(
             restored = asyncio.run(look_into(file))
         else:
             restored = asyncio.run(restore(file, into, caller(), SystemClock()))
+            asyncio.run(_doubt_reminders(into))
     except CommandError as error:
         fail(str(error), error.exit_code)
     _show(restored, None if check else into, json)
+
+
+async def _doubt_reminders(into: Path) -> None:
+    """What was still to be made in Salesforce when the backup was made may be there by now: it is searched first."""
+    database = await SqliteDatabase.open(into / DATABASE_NAME, create=False)
+    try:
+        await database.write(OutgoingStore().doubt)
+    finally:
+        await database.close()
 
 
 def _show(restored: Restored, into: Path | None, json: bool) -> None:

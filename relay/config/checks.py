@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from relay.config.check_crm import check_crm
 from relay.config.check_page import check_page
 from relay.config.check_receiving import check_receiving
+from relay.config.check_reminders import check_reminders
 from relay.config.check_salesforce import check_salesforce
 from relay.config.check_sending import check_sending
 from relay.config.draft import Draft
@@ -21,6 +22,7 @@ _CHECKS: Sequence[Callable[[Draft], Iterator[Finding]]] = (
     check_receiving,
     check_sending,
     check_crm,
+    check_reminders,
     check_page,
     check_salesforce,
 )

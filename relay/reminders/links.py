@@ -220,4 +220,5 @@ def came_of(task: RemoteTask, one: Reminder) -> bool:
     early = task.created_at < one.push_started_at - 300_000_000
     # It may have been completed meanwhile.
     same = all(getattr(task.values, name) == getattr(one.base.remote, name) for name in FIELDS[:-1])
-    return same and not early and task.owner_id == one.owner_id and task.person.id == one.person.id
+    whose = one.owner_id is None or task.owner_id == one.owner_id  # not known when a backup was put back
+    return same and not early and whose and task.person.id == one.person.id

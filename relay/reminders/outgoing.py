@@ -31,6 +31,11 @@ UPDATE reminder SET push_started_at = coalesce(push_started_at, ?), base = ?, ow
 WHERE id = ? AND salesforce_id IS NULL"""
 # Whom it is about.
 _KNOW = "UPDATE reminder SET person_id = ?, person_name = ? WHERE id = ? AND person_id IS NULL"
+# After a backup was put back: what was to be made then may have been made since.
+_DOUBT = """
+UPDATE reminder SET push_started_at = created_at, base = json_object('title', title, 'details', details, 'due', due,
+    'priority', priority, 'state', state, 'subject', title)
+WHERE salesforce_id IS NULL AND push_started_at IS NULL AND link = 'pending'"""
 # A create that certainly did not happen.
 _UNDO_BEGIN = "UPDATE reminder SET push_started_at = NULL, base = NULL, owner_id = NULL WHERE id = ?"
 # Salesforce took it.
@@ -92,6 +97,10 @@ class OutgoingStore:
     def know(self, tx: Transaction, people: Mapping[ReminderId, WithPerson]) -> None:
         """Note whom reminders are about."""
         tx.execute_many(_KNOW, [(person.id, person.name, one) for one, person in people.items()])
+
+    def doubt(self, tx: Transaction) -> None:
+        """Have Salesforce searched for what was still to be made when a backup was made that is put back now."""
+        tx.execute(_DOUBT)
 
     def undo_begin(self, tx: Transaction, which: ReminderId) -> None:
         """Note that a create certainly did not happen."""

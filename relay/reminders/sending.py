@@ -160,7 +160,8 @@ class Sender:
                 rows += await self._asked(asking.by_keys(some))
         else:
             since = min(one.push_started_at or 0 for one in doubtful) - 300 * _SECOND
-            owners = sorted({one.owner_id for one in doubtful if one.owner_id})
+            users = self._parts.users
+            owners = sorted({user for one in doubtful if (user := one.owner_id or users.get(one.rep))})
             subjects = sorted({one.base.subject for one in doubtful if one.base is not None})
             for some in asking.portions(subjects, asking.LONGEST - 2_000 - 27 * len(owners)):
                 rows += await self._asked(asking.by_subjects(owners, some, since))

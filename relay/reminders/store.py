@@ -6,7 +6,7 @@ Every verb takes part in the caller's transaction. A change of what Salesforce i
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from relay.errors import CommandError
@@ -248,11 +248,11 @@ class ReminderStore:
         A reminder without a due date is in none of them.
         """
         tomorrow = tomorrow_of(today)
-        found = self.list(tx, Wanted(rep, due_to=tomorrow, without_due=False), limit)
+        before = today - timedelta(days=1)
         return DueLists(
-            [one for one in found if one.values.due is not None and one.values.due < today],
-            [one for one in found if one.values.due == today],
-            [one for one in found if one.values.due == tomorrow],
+            self.list(tx, Wanted(rep, due_to=before, without_due=False), limit),
+            self.list(tx, Wanted(rep, due_from=today, due_to=today), limit),
+            self.list(tx, Wanted(rep, due_from=tomorrow, due_to=tomorrow), limit),
         )
 
     # How a change is kept

@@ -13,7 +13,7 @@ from relay.reminders.calls import NoMeter, ReminderMeter, SyncRep
 from relay.reminders.model import NOTHING, RepKey, Tally
 from relay.reminders.sending import Sender
 from relay.reminders.switches import Standing
-from relay.reminders.taking import Parts, deletions, finish, first_run, look_at_all, poll
+from relay.reminders.taking import REACH, Parts, deletions, finish, first_run, look_at_all, poll
 from relay.salesforce.exchange import SalesforceError
 from relay.salesforce.model import Fault
 from relay.storage.database import Transaction
@@ -121,7 +121,8 @@ class Synchroniser:
         now = self._parts.salesforce.server_now()
         due = [(rep, standing.deletions_until or 0) for rep, standing in known]
         keys = [rep.key for rep, _ in known]
-        if whole:
+        asleep = any((standing.watermark or 0) < now - REACH for _, standing in known)
+        if whole or asleep:  # beyond 15 days Salesforce does not tell deletions
             absorbed = await look_at_all(self._parts, identity, [rep for rep, _ in known])
         elif due and min(at for _, at in due) < now - DELETIONS_EVERY:
             absorbed = await deletions(self._parts, identity, due)

@@ -10,6 +10,7 @@ from relay.demo.salesforce.faults import Action, Injected
 from relay.demo.salesforce.simulator import Simulator
 from relay.reminders.calls import SyncRules
 from relay.reminders.model import Link, Priority, State, SubjectRule, Tally, WithPerson
+from relay.reminders.outgoing import OutgoingStore, decide_deletions
 from tests.support.reminders import ANA, BO, Desk, desk
 from tests.support.salesforce import people, salesforce
 
@@ -219,8 +220,6 @@ async def test_edited_after_the_deletion_stays(at: Desk) -> None:
 
 async def test_storm_pauses_and_asks(at: Desk) -> None:
     """Many deletions at once wait for a word; keeping them leaves them here untied, confirming deletes them."""
-    from relay.reminders.outgoing import decide_deletions
-
     at.rules = SyncRules(deletions=3)
     tasks = [at.seed(Subject=f"Task {n}") for n in range(6)]
     await at.switch()
@@ -393,4 +392,22 @@ async def test_thousands_of_characters_are_cut_once(at: Desk) -> None:
     assert len(str(at.task()["Description"])) == 28_800
     (line,) = await at.database.read(lambda tx: at.store.history(tx, made.id))
     assert len(line.lost.lost) == 32_000
+    assert await at.cycle() == Tally()
+
+
+async def test_a_backup_put_back_makes_nothing_twice(at: Desk) -> None:
+    """What was made after the backup is found when the backup is put back, and is not made again."""
+    await _started(at)
+    made = await at.add("Call Anna", due=date(2026, 11, 30))
+    await at.cycle()
+    task = str(at.task()["Id"])
+    sql = (
+        "UPDATE reminder SET salesforce_id = NULL, owner_id = NULL, base = NULL, link = 'pending', "
+        "next_push_at = created_at, push_started_at = NULL WHERE id = ?"
+    )
+    await at.database.write(lambda tx: tx.execute(sql, (made.id,)))  # as it was before
+    await at.database.write(OutgoingStore().doubt)
+    await at.cycle()
+    assert at.task()["Id"] == task
+    assert (await at.only()).salesforce_id == task
     assert await at.cycle() == Tally()

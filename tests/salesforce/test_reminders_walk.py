@@ -1,11 +1,13 @@
 """A long random walk on both sides, with faults, clock jumps and restarts: in the end both sides are equal."""
 
+import contextlib
 import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,16 +16,46 @@ from relay.demo.salesforce.simulator import Simulator
 from relay.reminders.calls import SyncRules
 from relay.reminders.mapping import importable, remote_task
 from relay.reminders.model import Priority, Reminder, State, Values
+from relay.storage.database import Database, Transaction
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from tests.support.reminders import ANA, BO, Desk, desk
 from tests.support.salesforce import salesforce
 
 __all__ = ["salesforce"]
 
+T = TypeVar("T")
+
 STEPS = int(os.environ.get("RELAY_WALK_STEPS", "10000"))
 SEEDS = tuple(int(seed) for seed in os.environ.get("RELAY_WALK_SEEDS", "1").split(","))
 _MOST = 60
 """So many reminders there are at most: beyond, more is deleted than made."""
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Dying:
+    """A database under a process that is killed before or after one of its next writes."""
+
+    def __init__(self, under: Database, writes: int, *, stored: bool) -> None:
+        self._under, self._left, self._stored = under, writes, stored
+
+    async def write(self, unit: Callable[[Transaction], T]) -> T:
+        """Write, or be killed."""
+        self._left -= 1
+        if self._left == 0 and self._stored:
+            await self._under.write(unit)
+        if self._left <= 0:
+            raise Killed
+        return await self._under.write(unit)
+
+    async def read(self, query: Callable[[Transaction], T]) -> T:
+        """Read."""
+        return await self._under.read(query)
+
+    async def close(self) -> None:
+        """Close nothing: what is under it is closed by whoever opened it."""
 
 
 class Walk:
@@ -56,7 +88,7 @@ class Walk:
             self.reassign,
         ]
         self.acts = [*here, *here, *there, *there, self.cycle, self.cycle, self.send, self.pass_time]
-        self.rare = [self.fault, self.jump, self.restart, self.expire]
+        self.rare = [self.fault, self.jump, self.restart, self.expire, self.kill, self.kill]
 
     async def step(self) -> None:
         """Do something on one of the sides, or between them."""
@@ -220,6 +252,14 @@ class Walk:
         """The process ends and another one begins; what is stored is all it has."""
         await self.at.database.close()
         self.at.database = await SqliteDatabase.open(self.folder / DATABASE_NAME, create=False)
+
+    async def kill(self) -> None:
+        """The process is killed in the middle of a cycle; another one begins later."""
+        database, dying = self.at.database, self.random.randrange(1, 12)
+        self.at.database = Dying(database, dying, stored=self.random.random() < 0.5)
+        with contextlib.suppress(Killed):
+            await self.at.synchroniser().cycle()
+        self.at.database = database
 
     async def settle(self) -> None:
         """Let both sides come to rest: Salesforce well, time passing, nobody changing anything."""
