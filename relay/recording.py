@@ -57,8 +57,13 @@ class Recording:
         meter: "SalesforceMeter",
         now_due: Callable[[], None],
         rules: "Callable[[], Rules] | None" = None,
+        space_per_call: float | None = None,
     ) -> None:
-        """`now_due` is told when something in the queue is due at once; by `rules` recipients are left out."""
+        """`now_due` is told when something in the queue is due at once; by `rules` recipients are left out.
+
+        `space_per_call` is for tests: see relay.salesforce.gathering.
+        """
+        self._space_per_call = space_per_call
         self._rules = rules
         self._database, self._queue, self._mail_log = database, queue, mail_log
         self._clock, self._directory, self._meter, self._now_due = clock, directory, meter, now_due
@@ -146,10 +151,11 @@ class Recording:
         if self._tools is None:
             return NOT_CONFIGURED
         if self._gathering is None:
-            from relay.salesforce.gathering import Calls, Gathering
+            from relay.salesforce.gathering import SPACE_PER_CALL, Calls, Gathering
 
             self._calls = self._calls or Calls(self._clock)
-            self._gathering = Gathering(self._clock, self._calls)
+            space = SPACE_PER_CALL if self._space_per_call is None else self._space_per_call
+            self._gathering = Gathering(self._clock, self._calls, space)
         return await self._gathering.record(batch, lambda: self._tools)
 
     def wake(self) -> None:

@@ -26,9 +26,10 @@ MOST = 400
 """Messages in one round: as many as the queue has under way at once."""
 OCTETS = 64 * 1024 * 1024
 """Octets of content in one round; one message may be larger."""
-SPACE_PER_CALL = 0.1
-"""Seconds that each call of the last minute keeps the next round away."""
-LONGEST_SPACE = 10.0
+SPACE_PER_CALL = 0.4
+"""Seconds that each call of the last minute keeps the next round away: 300 reps with 50 mails each come to some 10,000
+calls a day, and a mail that comes alone is recorded at once."""
+LONGEST_SPACE = 20.0
 _MINUTE = 60.0
 _TOGETHER = 0.01
 """Seconds that the first of a burst waits for the others of the same claim."""
@@ -69,8 +70,8 @@ class Counting:
         self._meter = meter
 
     def salesforce_called(self, operation: str, result: str, seconds: float) -> None:
-        """Count one call; a sign-in is none."""
-        if operation != "token":
+        """Count one call; a sign-in is none, and what is asked once an hour does not count."""
+        if operation not in ("token", "describe"):
             self._calls.called()
         self._meter.salesforce_called(operation, result, seconds)
 
@@ -82,7 +83,8 @@ class Counting:
 class Gathering:
     """Has messages recorded in rounds, one at a time."""
 
-    def __init__(self, clock: Clock, calls: Calls) -> None:
+    def __init__(self, clock: Clock, calls: Calls, space_per_call: float = SPACE_PER_CALL) -> None:
+        self._space_per_call = space_per_call
         self._tools: Callable[[], Tools | None] = lambda: None
         self._clock = clock
         self._calls = calls
@@ -133,7 +135,7 @@ class Gathering:
     async def _space(self) -> None:
         """Wait until the next round is due: by the calls of late, or until there is enough for a full one."""
         await asyncio.sleep(_TOGETHER)
-        space = min(self._calls.lately() * SPACE_PER_CALL, LONGEST_SPACE)
+        space = min(self._calls.lately() * self._space_per_call, LONGEST_SPACE)
         left = self._last + space - self._clock.monotonic()
         if left > 0 and len(self._waiting) < MOST:
             self._full.clear()

@@ -21,7 +21,7 @@ async def test_one_message_alone(
 ) -> None:
     """One look-up and one creation; with `check` one look more; once its recipient is known no look-up."""
     people(salesforce, 1)
-    async with recording_house(tmp_path, salesforce, logging) as house:
+    async with recording_house(tmp_path, salesforce, logging, space=None) as house:
         assert house.recording._tools is not None
         await house.recording._tools.organization.shape()
         salesforce.clear_calls()
@@ -66,7 +66,7 @@ async def test_a_thousand_messages_by_one_identity(
 ) -> None:
     """A thousand mails share few calls, those that describe the organisation among them; each is there once."""
     people(salesforce, 500)
-    async with recording_house(tmp_path, salesforce, logging, reps=20) as house:
+    async with recording_house(tmp_path, salesforce, logging, reps=20, space=None) as house:
         messages = await thousand(house, [f"rep{one}" for one in range(20)])
         await all_sent(house, messages)
         made = salesforce.rows("EmailMessage")
@@ -79,7 +79,7 @@ async def test_a_thousand_messages_by_one_identity(
 async def test_a_thousand_messages_by_twenty_identities(tmp_path: Path, salesforce: Simulator) -> None:
     """Each rep writes as themselves, and still few calls are made."""
     people(salesforce, 500)
-    async with recording_house(tmp_path, salesforce, reps=20, kind="jwt") as house:
+    async with recording_house(tmp_path, salesforce, reps=20, space=None, kind="jwt") as house:
         messages = await thousand(house, [f"rep{one}" for one in range(20)])
         await all_sent(house, messages)
         made = salesforce.rows("EmailMessage")

@@ -227,6 +227,7 @@ async def recording_house(
     start: bool = True,
     reps: int = 0,
     more: str = "",
+    space: float | None = 0.02,
     **auth: str,
 ) -> AsyncIterator[RecordingHouse]:
     """Give a relay that records in the simulator; `logging`: more lines of that group, two spaces in."""
