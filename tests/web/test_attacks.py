@@ -57,7 +57,7 @@ async def test_every_answer_carries_the_policy(tmp_path: Path) -> None:
             assert answer.header("cache-control") == "no-store"
 
 
-async def test_no_page_has_a_script_or_a_style_of_its_own(tmp_path: Path) -> None:
+def test_no_page_has_a_script_or_a_style_of_its_own() -> None:
     """No template holds what the policy would stop: inline scripts, styles, handlers, or values that are not escaped."""
     folder = Path(__file__).resolve().parents[2] / "relay" / "web" / "templates"
     inline = re.compile(
