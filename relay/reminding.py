@@ -47,18 +47,20 @@ NO_USER = "the rep has no Salesforce user id: set salesforce_user_id, or run `re
 OFF = "these reminders are not kept in step: reminders.sync is off for this rep, or salesforce: is missing"
 
 
-def client_of(configuration: Configuration, clock: Clock) -> "SalesforceClient | None":
-    """Make what asks Salesforce; None when the settings name no organisation."""
+def client_of(configuration: Configuration, clock: Clock, database: Database) -> "SalesforceClient | None":
+    """Make what asks Salesforce; None when the settings name no organisation. Replaced tokens are kept in the store."""
     settings, base = configuration.settings.salesforce, configuration.path.parent
     if settings is None:
         return None
     from relay.salesforce.client import SalesforceClient  # loaded when used
+    from relay.salesforce.token_store import StoredTokens
 
     return SalesforceClient(
         settings,
         resolve=configuration.resolve,
         secret=lambda reference: read_secret(reference, base),
         clock=clock,
+        tokens=StoredTokens(database, clock),
     )
 
 
@@ -184,7 +186,7 @@ class Reminding:
         settings = configuration.settings.salesforce
         if shared is None and settings != self._own[0]:
             await self.close()
-            self._own = (settings, client_of(configuration, self._clock))
+            self._own = (settings, client_of(configuration, self._clock, self._database))
         return shared or self._own[1]
 
     async def _work(

@@ -9,16 +9,15 @@ from pathlib import Path
 import typer
 
 from relay.cli.common import EXIT_CONFIG, EXIT_USAGE, fail
+from relay.cli.salesforce import organization_client
 from relay.cli.show import print_json, safe
 from relay.cli.user_access import directory
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
 from relay.config.model import Mode
-from relay.config.secrets import read_secret
 from relay.errors import AddressError, ConfigError, RelayError
 from relay.policy.rules import Rules, compile_rules
 from relay.salesforce.asked import with_controls
-from relay.salesforce.client import SalesforceClient
 from relay.salesforce.composed import MailParts
 from relay.salesforce.explaining import Explanation, Tried, explain, facts_of, is_left_out, tried
 from relay.salesforce.lookup import Lookup
@@ -110,29 +109,21 @@ def _plan(
 async def _looked_up(
     configuration: Configuration, mail: Tried, rules: Rules, explanation: Explanation, parts: MailParts
 ) -> RecordPlan:
-    settings, base, clock = configuration.settings, configuration.path.parent, SystemClock()
-    assert settings.salesforce is not None, "asked before"
-    client = SalesforceClient(
-        settings.salesforce,
-        resolve=configuration.resolve,
-        secret=lambda reference: read_secret(reference, base),
-        clock=clock,
-        stand_in=mail.rep.salesforce_username,
-    )
-    lookup = Lookup(client, clock, settings.logging.match)
-    try:
-        shape = await Organization(client, clock).shape()
-        return await plan_records(
-            parts,
-            with_controls(facts_of(mail, explanation, clock.now()), settings.logging),
-            lookup,
-            shape,
-            settings.logging,
-            lambda address: is_left_out(address, mail.rep, rules),
-        )
-    finally:
-        await lookup.close()
-        await client.close()
+    settings, clock = configuration.settings, SystemClock()
+    async with organization_client(configuration, [mail.rep]) as client:
+        lookup = Lookup(client, clock, settings.logging.match)
+        try:
+            shape = await Organization(client, clock).shape()
+            return await plan_records(
+                parts,
+                with_controls(facts_of(mail, explanation, clock.now()), settings.logging),
+                lookup,
+                shape,
+                settings.logging,
+                lambda address: is_left_out(address, mail.rep, rules),
+            )
+        finally:
+            await lookup.close()
 
 
 def _print(explanation: Explanation, plan: RecordPlan | None, problem: str) -> None:

@@ -126,7 +126,7 @@ class _Job:
     async def _by_itself(self, database: SqliteDatabase, on: bool) -> Mapping[str, object]:
         merged, reps = await database.read(lambda tx: going_by(tx, self.configuration))
         clock = SystemClock()
-        salesforce = client_of(merged, clock)
+        salesforce = client_of(merged, clock, database)
         if salesforce is None or not on:
             fail(OFF)
         try:

@@ -194,7 +194,7 @@ def with_client(configuration: Configuration, work: Callable[[SalesforceClient],
     reps = directory(configuration).reps()
 
     async def whole() -> T:
-        async with _client(configuration, reps) as client:
+        async with organization_client(configuration, reps) as client:
             return await work(client)
 
     try:
@@ -206,11 +206,16 @@ def with_client(configuration: Configuration, work: Callable[[SalesforceClient],
 
 
 @asynccontextmanager
-async def _client(configuration: Configuration, reps: Sequence[Rep]) -> AsyncIterator[SalesforceClient]:
+async def organization_client(
+    configuration: Configuration, reps: Sequence[Rep]
+) -> AsyncIterator[SalesforceClient]:
     """Open a client; with the store where a refresh token may be replaced, which must not be lost."""
+    settings = _settings(configuration)
     async with AsyncExitStack() as stack:
         database = None
-        if _settings(configuration).auth.kind == "refresh_token":
+        if any(
+            one is not None and one.kind == "refresh_token" for one in (settings.auth, settings.look_up_as)
+        ):
             database = await stack.enter_async_context(open_store(configuration))
         client = open_client(configuration, SystemClock(), database=database, reps=reps)
         stack.push_async_callback(client.close)

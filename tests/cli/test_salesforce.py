@@ -214,3 +214,16 @@ def test_two_users_with_one_address(run: Run, salesforce: Simulator) -> None:
     run("user", "add", "ben@example.com")
     output = run("user", "sync-salesforce", "--as", "ben@example.com").stdout
     assert "several active users" in output
+
+
+def test_a_command_keeps_a_replaced_refresh_token(
+    run: Run, salesforce: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Salesforce replaces the refresh token at each use, one command after the other can sign in."""
+    salesforce.toggles.rotate_refresh_tokens = True
+    token = salesforce.refresh_token(salesforce.integration_user)
+    # Each run writes the settings anew: the same token each time, as a file of settings holds it.
+    monkeypatch.setattr(salesforce, "refresh_token", lambda user: token)
+    for _ in range(3):
+        result = run("salesforce", "whoami", kind="refresh_token")
+        assert result.exit_code == 0, result.stderr

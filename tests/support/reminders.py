@@ -124,9 +124,9 @@ async def desk(salesforce: Simulator, folder: Path, clock: FakeClock | None = No
     folder.mkdir(exist_ok=True)
     configuration, users = configured(salesforce, folder)
     clock = clock or FakeClock(int(salesforce.now().timestamp()) * 1_000_000)
-    client = client_of(configuration, clock)
-    assert client is not None
     database = await SqliteDatabase.open(folder / DATABASE_NAME, create=True)
+    client = client_of(configuration, clock, database)
+    assert client is not None
     try:
         yield Desk(database, clock, salesforce, client, users)
     finally:
