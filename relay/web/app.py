@@ -57,6 +57,8 @@ PAGES = (
     "relay.web.pages.oidc",
     "relay.web.pages.password",
     "relay.web.pages.today",
+    "relay.web.pages.center",
+    "relay.web.pages.reminders",
     "relay.web.pages.attention",
     "relay.web.pages.message",
     "relay.web.pages.try_mail",

@@ -60,6 +60,7 @@ def test_nothing_but_signing_in_is_for_anyone() -> None:
         "/sign-in/oidc/callback",
         "/forgot",
         "/choose-password/{code}",
+        "/calendar/{token}",
     }
 
 

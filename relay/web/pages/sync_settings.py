@@ -17,10 +17,12 @@ from relay.errors import AddressError
 from relay.salesforce.client import SalesforceClient, SalesforceError, is_id
 from relay.salesforce.exchange import Pause, Usage, Who
 from relay.salesforce.faults_table import explanation
+from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.changing import change, change_for_all, may_change, mode_of
 from relay.web.preferences import FIELDS, choices_of, preview, read_preferences, shown_preferences
+from relay.web.reminding import SWITCHES, key_of, sync_state, turned
 from relay.web.trying import Check, fetch, try_api, try_bcc
 
 HERE = "/settings/salesforce/sync"
@@ -93,6 +95,7 @@ async def _page(
         changeable=may_change(ask, "mode"),
         reminders=ask.rep.reminders or configuration.settings.reminders.sync,
         reminders_changeable=may_change(ask, "reminders"),
+        sync=await ask.house.database.read(lambda tx: sync_state(tx, ask)),
         preferences=shown_preferences(configuration),
         choices=choices_of,
         fields=FIELDS,
@@ -228,7 +231,15 @@ async def save_reminders(ask: Ask) -> Response:
     if wanted not in ("off", "two_way"):
         raise ask.refuse(400)
     await change(ask, {"reminders": wanted})
+    await ask.house.database.write(lambda tx: _begin(tx, ask))
+    ask.house.actions.wake()
     return ask.redirect(HERE, said="saved")
+
+
+def _begin(tx: Transaction, ask: Ask) -> None:
+    """Have both sides brought in step now: each Save does."""
+    if turned(tx, ask, ask.rep):
+        SWITCHES.ask(tx, key_of(ask.rep))
 
 
 # The connection

@@ -1,0 +1,231 @@
+"""What the command center shows of a rep's mail: one section of it, as searched for, with what can be done about each.
+
+Reading only, and bounded: one page looks at so many messages, and a link goes on from the last of them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from relay.delivery_kind import Role
+from relay.errors import RelayError
+from relay.ids import Login, QueueId, next_number, number_of, queue_id_of
+from relay.queue.model import State
+from relay.queue.rows import integer
+from relay.reminders.model import RepKey
+from relay.salesforce.record_rows import RecordState
+from relay.salesforce.store import RecordStore
+from relay.storage.database import Transaction
+from relay.storage.portions import execute_in
+from relay.web.sent_mail import NEWEST, Delivered, Sent, one_message, sent_by
+
+FOLLOW_UPS = """
+    SELECT message, min(coalesce(due, '-')) FROM reminder
+    WHERE rep = ? AND deleted_at IS NULL AND state = 'open' AND message IN ({marks}) GROUP BY message
+"""
+"""When the open reminders of some messages are due."""
+
+ARCHIVED = "archived"
+"""The kind of mark that archiving sets; its subject is the queue id."""
+DAYS = 30
+"""How far back the page looks where no day is given."""
+ROWS = (25, 50, 100)
+COLUMNS = ("when", "to", "delivery", "logging", "follow_up", "decision", "mode", "size", "id")
+"""What can be chosen to be seen beside the subject, in its order."""
+USUAL = ("when", "to", "delivery", "logging")
+_PORTION = 500
+_LOOKED_AT = 2000
+_RETRIED = (State.HELD, State.DEFERRED)
+
+
+class Section(StrEnum):
+    """Where a message stands in the command center."""
+
+    DELIVERED = "delivered"
+    IN_PROGRESS = "in_progress"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    ARCHIVED = "archived"
+
+
+SECTIONS = tuple(Section)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is searched for, as the form and its link say it."""
+
+    section: Section = Section.DELIVERED
+    text: str = ""
+    logged: str = ""
+    since: date | None = None
+    until: date | None = None
+    whose: str = ""
+    """The login of somebody else, for admins."""
+
+    @property
+    def told(self) -> bool:
+        """Tell whether anything was asked for but the section."""
+        return bool(self.text or self.logged or self.since or self.until)
+
+    def link(self, **more: str) -> str:
+        """Give the query of a link to the same search, with some of it replaced."""
+        days = {"since": self.since, "until": self.until}
+        told = {"section": self.section.value, "q": self.text, "logged": self.logged, "as": self.whose}
+        told |= {name: day.isoformat() if day else "" for name, day in days.items()}
+        return urlencode({name: value for name, value in (told | more).items() if value})
+
+    def fits(self, sent: Sent) -> bool:
+        """Tell whether a message is meant, wherever it stands."""
+        if self.logged and sent.logged != self.logged:
+            return False
+        if not self.text:
+            return True
+        sought = self.text.lower()
+        return sought in sent.subject.lower() or any(sought in one.target.lower() for one in sent.recipients)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of a section."""
+
+    sent: tuple[Sent, ...]
+    numbers: Mapping[str, int]
+    """How many each section has among the newest."""
+    more: str
+    """The id that the next page begins below; "" when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message as it is shown."""
+
+    sent: Sent
+    actions: tuple[str, ...]
+    """At most two of retry_log, retry_delivery, open, follow_up, write_again, archive, unarchive."""
+    link: str
+    """Where its record is in Salesforce; "" when there is none."""
+    follow_up: str
+    """The day that its reminder is due, "-" for one without a day; "" when there is none."""
+
+
+def span(search: Search, now: int, zone: ZoneInfo) -> tuple[int, int]:
+    """Give the days searched as an instant and as an id: from the first's midnight to the last's end in the zone."""
+    since = now - DAYS * 86_400_000_000 if search.since is None else _midnight(search.since, zone)
+    if search.until is None:
+        return since, NEWEST
+    return since, next_number(0, _midnight(search.until + timedelta(days=1), zone))
+
+
+def _midnight(day: date, zone: ZoneInfo) -> int:
+    return int(datetime.combine(day, time(), zone).timestamp()) * 1_000_000
+
+
+def find(
+    tx: Transaction,
+    login: Login,
+    search: Search,
+    archived: Mapping[str, int],
+    span: tuple[int, int],
+    below: int,
+    rows: int,
+) -> Found:
+    """Walk back from the newest until a page is full; the numbers are those of the first messages walked over."""
+    since, until = span
+    below = min(below, until)
+    numbers: Counter[str] = Counter({Section.ARCHIVED.value: len(archived)})
+    found: list[Sent] = []
+    looked = 0
+    if search.section is Section.ARCHIVED:
+        found = [
+            one for one in _archived(tx, login, archived) if number_of(one.id) < below and search.fits(one)
+        ]
+    while looked < _LOOKED_AT:
+        portion = sent_by(tx, login, since, _PORTION, below)
+        if not looked:
+            numbers.update(one.delivered.value for one in portion if one.id not in archived)
+        looked += _PORTION
+        if search.section is Section.ARCHIVED:
+            break
+        found += [one for one in portion if one.id not in archived and _in(search, one)]
+        if len(portion) < _PORTION or len(found) > rows:
+            break
+        below = number_of(portion[-1].id)
+    else:
+        return Found(
+            tuple(found[:rows]), numbers, found[rows - 1].id if len(found) > rows else queue_id_of(below)
+        )
+    return Found(tuple(found[:rows]), numbers, found[rows - 1].id if len(found) > rows else "")
+
+
+def _in(search: Search, sent: Sent) -> bool:
+    return sent.delivered.value == search.section.value and search.fits(sent)
+
+
+def _archived(tx: Transaction, login: Login, archived: Mapping[str, int]) -> list[Sent]:
+    """Give what a rep archived, newest first; what is forgotten meanwhile is left out."""
+    found: list[Sent] = []
+    for text in sorted(archived, reverse=True)[:_LOOKED_AT]:
+        try:
+            sent = one_message(tx, queue_id_of(number_of(text)))
+        except RelayError:
+            continue
+        if sent is not None and sent.login == login:
+            found.append(sent)
+    return found
+
+
+def lines(
+    tx: Transaction, some: Sequence[Sent], rep: RepKey, instance: str, archived: Mapping[str, int]
+) -> list[Line]:
+    """Say of each message what can be done, where its record is, and when it is followed up."""
+    links = record_links(tx, some, instance)
+    numbers = {number_of(one.id): one.id for one in some}
+    due = {
+        numbers[integer(message)]: str(day)
+        for message, day in execute_in(tx, FOLLOW_UPS, (rep,), list(numbers))
+    }
+    return [
+        Line(
+            one,
+            actions(one, bool(links.get(one.id)), one.id in archived),
+            links.get(one.id, ""),
+            due.get(one.id, ""),
+        )
+        for one in some
+    ]
+
+
+def record_links(tx: Transaction, some: Sequence[Sent], instance: str) -> dict[QueueId, str]:
+    """Give where the first record of each message is in Salesforce."""
+    records = {one.logging.id: one.id for one in some if one.logging and one.logging.role is Role.RECORD}
+    found: dict[QueueId, str] = {}
+    for delivery, rows in RecordStore().of_deliveries(tx, list(records)).items():
+        for row in rows:
+            if row.state is RecordState.MADE and row.salesforce_id and instance:
+                found.setdefault(records[delivery], record_link(instance, row.salesforce_id))
+    return found
+
+
+def record_link(instance: str, record: str) -> str:
+    """Give the address of a record's page, which Salesforce leads to in Classic and Lightning alike."""
+    return f"{instance.rstrip('/')}/{record}"
+
+
+def actions(sent: Sent, recorded: bool, archived: bool) -> tuple[str, ...]:
+    """Choose the two things that are most likely wanted of a message now."""
+    if archived:
+        return ("open", "unarchive") if recorded else ("follow_up", "unarchive")
+    retry_log = ("retry_log",) if sent.logging and sent.logging.state in _RETRIED else ()
+    match sent.delivered:
+        case Delivered.DELIVERED:
+            return (*(retry_log or (("open",) if recorded else ("follow_up",))), "archive")
+        case Delivered.IN_PROGRESS:
+            waits = any(one.state is State.DEFERRED for one in sent.recipients)
+            return (*(("retry_delivery",) if waits else ()), *(retry_log or ("follow_up",)))
+        case Delivered.FAILED | Delivered.BOUNCED:
+            return ("write_again", "archive")

@@ -1,0 +1,399 @@
+"""*Reminders*: add, edit, complete, put off, assign and delete; and the calendar that a private address opens."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+from relay.directory.model import Rep
+from relay.errors import CommandError, RelayError
+from relay.ids import QueueId, number_of, queue_id_of
+from relay.reminders.feed import CONTENT_TYPE, feed
+from relay.reminders.model import Priority, Reminder, ReminderId, State
+from relay.reminders.outgoing import decide_deletions
+from relay.reminders.store import Edit, HistoryLine, NewReminder, Wanted
+from relay.storage.database import Transaction
+from relay.texts import words
+from relay.web.access import Access, PageRoute, get, post
+from relay.web.asking import Ask
+from relay.web.reminding import (
+    SNOOZES,
+    STORE,
+    SWITCHES,
+    Shown,
+    find_person,
+    is_on,
+    key_of,
+    person_of_mail,
+    person_text,
+    put_off,
+    read_day,
+    shown,
+    sync_state,
+    today,
+    turned,
+)
+
+KINDS = ("Email", "Call", "InMail", "Custom")
+LISTS = ("open", "undated", "done")
+SETTINGS = "/settings/salesforce/sync"
+_ROWS = 200
+_FEED_ROWS = 1000
+_TOKEN_OCTETS = 32
+_UNPROCESSABLE = 422
+_LONGEST_DETAILS = 32_000
+
+
+def routes() -> Sequence[PageRoute]:
+    """Give the routes."""
+    return (
+        get("/reminders", show, Access.SIGNED_IN),
+        get("/reminders/new", show_new, Access.SIGNED_IN),
+        post("/reminders", add, Access.SIGNED_IN),
+        get("/reminders/{id}", show_one, Access.SIGNED_IN),
+        post("/reminders/{id}", save, Access.SIGNED_IN),
+        post("/reminders/{id}/do", act, Access.SIGNED_IN),
+        get(f"{SETTINGS}/state", show_state, Access.SIGNED_IN),
+        post(f"{SETTINGS}/deletions", decide, Access.SIGNED_IN),
+        post(f"{SETTINGS}/run", run, Access.SIGNED_IN),
+        post(f"{SETTINGS}/calendar", open_calendar, Access.SIGNED_IN),
+        post(f"{SETTINGS}/calendar/close", close_calendar, Access.SIGNED_IN),
+        get("/calendar/{token}", calendar, Access.ANYONE),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What stands in the fields of the form."""
+
+    title: str = ""
+    kind: str = ""
+    assignee: str = ""
+    person: str = ""
+    due: str = ""
+    priority: str = Priority.NORMAL.value
+    details: str = ""
+    message: str = ""
+
+
+async def show(ask: Ask) -> Response:
+    """List all reminders of who asks: the open ones by day, those without a day, or the done ones."""
+    which = ask.query("show") if ask.query("show") in LISTS else "open"
+    states = (State.DONE,) if which == "done" else (State.OPEN,)
+    wanted = Wanted(key_of(ask.rep), states, text=ask.query("q").strip()[:200])
+    wanted = replace(wanted, without_due=None if which == "done" else which == "undated")
+
+    def read(tx: Transaction) -> tuple[list[Reminder], int]:
+        return STORE.list(tx, wanted, _ROWS), STORE.count(tx, wanted)
+
+    found, total = await ask.house.database.read(read)
+    now_day = today(ask)
+    some = [shown(ask, one, ask.rep, now_day) for one in found]
+    return ask.render(
+        "reminders.html", 200, lists=LISTS, shown=which, some=some, total=total, text=ask.query("q")
+    )
+
+
+async def show_new(ask: Ask) -> Response:
+    """Show an empty form; with `message`, one that follows up that mail."""
+    form = Form(assignee=str(ask.rep.login))
+    if ask.query("message"):
+        form = await _follow_up(ask, form, ask.query("message"))
+    return _form(ask, form)
+
+
+async def _follow_up(ask: Ask, form: Form, text: str) -> Form:
+    """Fill the form for a mail of who asks. Raises HTTPException 404 when it is none."""
+    message = _queue_id(ask, text)
+
+    def read(tx: Transaction) -> Form:
+        found = ask.house.queue.message(tx, message)
+        if found is None or found.login != ask.rep.login:
+            raise ask.refuse()
+        recipient = found.recipients[0] if found.recipients else ""
+        title = ask.words("reminder.follow_up_of", subject=found.subject or ask.words("today.no_subject"))
+        person = person_text(person_of_mail(tx, message, ask, recipient))
+        due = (today(ask) + timedelta(days=1)).isoformat()
+        return replace(form, title=title, kind="Email", person=person, due=due, message=message)
+
+    return await ask.house.database.read(read)
+
+
+def _form(ask: Ask, form: Form, problem: str = "", one: Shown | None = None, **more: object) -> Response:
+    reps = [rep for rep in ask.house.actions.directory().reps() if not rep.disabled][:1000]
+    return ask.render(
+        "reminder.html",
+        _UNPROCESSABLE if problem else 200,
+        form=form,
+        problem=problem,
+        one=one,
+        reps=reps,
+        kinds=KINDS,
+        snoozes=SNOOZES,
+        **({"history": (), "synced": False} | more),
+    )
+
+
+def _read_form(ask: Ask) -> Form:
+    return Form(
+        ask.field("title", 300),
+        ask.field("kind") if ask.field("kind") in KINDS else "",
+        ask.field("assignee"),
+        ask.field("person", 300),
+        ask.field("due"),
+        Priority.HIGH.value if ask.field("priority") == Priority.HIGH else Priority.NORMAL.value,
+        ask.field("details", _LONGEST_DETAILS),
+        ask.field("message"),
+    )
+
+
+def _queue_id(ask: Ask, text: str) -> QueueId:
+    try:
+        return queue_id_of(number_of(text))
+    except RelayError:
+        raise ask.refuse() from None
+
+
+def _assignee(ask: Ask, form: Form) -> Rep:
+    """Give whose it is to be: who asks, or a teammate. Raises HTTPException 400 for nobody."""
+    rep = ask.house.actions.directory().by_login(form.assignee or ask.rep.login)
+    if rep is None or rep.disabled:
+        raise ask.refuse(400)
+    return rep
+
+
+def _due(ask: Ask, form: Form) -> tuple[date | None, str]:
+    try:
+        return read_day(form.due), ""
+    except ValueError:
+        return None, ask.words("reminder.no_day")
+
+
+async def add(ask: Ask) -> Response:
+    """Enter a reminder, for oneself or a teammate; Salesforce is told at once where theirs are kept in step."""
+    form = _read_form(ask)
+    whose = _assignee(ask, form)
+    due, problem = _due(ask, form)
+    if problem or not form.title:
+        return _form(ask, form, problem or ask.words("reminder.no_title"))
+    if form.message:
+        await _follow_up(ask, form, form.message)
+    new = NewReminder(
+        key_of(whose),
+        form.title,
+        form.details,
+        due,
+        Priority(form.priority),
+        await find_person(ask, form.person),
+        form.kind,
+        _queue_id(ask, form.message) if form.message else None,
+        key_of(ask.rep),
+    )
+
+    def unit(tx: Transaction) -> None:
+        made = STORE.add(tx, new, on=turned(tx, ask, whose), now=ask.now)
+        ask.audit(tx, "reminder.added", whose.login, reminder=made.id)
+
+    await ask.house.database.write(unit)
+    ask.house.actions.wake()
+    return ask.redirect("/center", said="reminder_added")
+
+
+def _number(ask: Ask) -> ReminderId:
+    text = ask.path("id")
+    if not text.isascii() or not text.isdecimal() or len(text) > 15:
+        raise ask.refuse()
+    return ReminderId(int(text))
+
+
+async def _mine(ask: Ask) -> tuple[Reminder, list[HistoryLine]]:
+    """Give the reminder that the path names. Raises HTTPException 404 when who asks has none of that number."""
+
+    def read(tx: Transaction) -> tuple[Reminder, list[HistoryLine]]:
+        one = STORE.get(tx, _number(ask), of=key_of(ask.rep))
+        return one, STORE.history(tx, one.id)
+
+    try:
+        return await ask.house.database.read(read)
+    except CommandError:
+        raise ask.refuse() from None
+
+
+async def show_one(ask: Ask) -> Response:
+    """Show a reminder in the form, with its history."""
+    one, history = await _mine(ask)
+    values = one.values
+    form = Form(
+        values.title,
+        one.kind,
+        str(ask.rep.login),
+        one.person.name or one.person.email or one.person.id or "",
+        values.due.isoformat() if values.due else "",
+        values.priority.value,
+        values.details,
+        one.message or "",
+    )
+    line = shown(ask, one, ask.rep, today(ask))
+    return _form(ask, form, "", line, history=history, synced=is_on(ask, ask.rep))
+
+
+async def save(ask: Ask) -> Response:
+    """Keep what was changed of a reminder, and give it to a teammate where one was chosen."""
+    one, history = await _mine(ask)
+    form = _read_form(ask)
+    whose = _assignee(ask, form)
+    due, problem = _due(ask, form)
+    if problem or not form.title:
+        line = shown(ask, one, ask.rep, today(ask))
+        problem = problem or ask.words("reminder.no_title")
+        return _form(ask, form, problem, line, history=history, synced=is_on(ask, ask.rep))
+
+    def unit(tx: Transaction) -> None:
+        edit = Edit(form.title, form.details, due, Priority(form.priority))
+        turned(tx, ask, ask.rep)
+        STORE.edit(tx, one.id, edit, ask.now, of=key_of(ask.rep))
+        if whose.login != ask.rep.login:
+            STORE.assign(tx, one.id, key_of(whose), ask.now, of=key_of(ask.rep))
+            ask.audit(tx, "reminder.assigned", whose.login, reminder=one.id)
+
+    return await _change(ask, unit, "saved")
+
+
+async def act(ask: Ask) -> Response:
+    """Complete, reopen, put off, send to Salesforce or delete a reminder."""
+    one, _ = await _mine(ask)
+    key, what, days = key_of(ask.rep), ask.field("what"), ask.field("days")
+    until = put_off(one, int(days) if days in map(str, SNOOZES) else SNOOZES[0], today(ask))
+
+    def unit(tx: Transaction) -> None:
+        on = turned(tx, ask, ask.rep)
+        match what:
+            case "done":
+                STORE.done(tx, one.id, ask.now, of=key)
+            case "reopen":
+                STORE.reopen(tx, one.id, ask.now, of=key)
+            case "snooze":
+                STORE.snooze(tx, one.id, until, ask.now, of=key)
+            case "send" if on:
+                STORE.send(tx, one.id, ask.now, of=key)
+            case "delete":
+                STORE.delete(tx, one.id, ask.now, of=key)
+                ask.audit(tx, "reminder.deleted", ask.rep.login, reminder=one.id)
+            case _:
+                raise ask.refuse(400)
+
+    said = {"done": "reminder_done", "delete": "reminder_deleted"}.get(what, "saved")
+    return await _change(ask, unit, said)
+
+
+async def _change(ask: Ask, unit: object, said: str) -> Response:
+    """Carry a change out, have Salesforce told, and go back to where the form was."""
+    assert callable(unit)
+    try:
+        await ask.house.database.write(unit)
+    except CommandError:
+        raise ask.refuse() from None
+    ask.house.actions.wake()
+    return _back(ask, said)
+
+
+def _back(ask: Ask, said: str) -> Response:
+    """Go to one of our own pages that the form names, or to the command center."""
+    here = urlsplit(ask.field("here"))
+    path = here.path if here.path in ("/center", "/reminders") and not here.netloc else "/center"
+    pairs = [part.partition("=") for part in here.query.split("&") if "=" in part]
+    query = "&".join(f"{name}={value}" for name, _, value in pairs if name != "said")
+    answer = ask.redirect(path, said=said)
+    if query:
+        answer.headers["location"] += f"&{query}"
+    return answer
+
+
+# The card of Sync Settings
+
+
+async def show_state(ask: Ask) -> Response:
+    """Give how keeping in step goes on, for the card to show."""
+    state = await ask.house.database.read(lambda tx: sync_state(tx, ask))
+    return ask.render("settings_reminders.html", 200, sync=state)
+
+
+async def run(ask: Ask) -> Response:
+    """Bring both sides in step now."""
+
+    def unit(tx: Transaction) -> None:
+        if turned(tx, ask, ask.rep):
+            SWITCHES.ask(tx, key_of(ask.rep))
+
+    await ask.house.database.write(unit)
+    ask.house.actions.wake()
+    return ask.redirect(SETTINGS, said="sync_started")
+
+
+async def decide(ask: Ask) -> Response:
+    """Delete here, too, what was deleted in Salesforce in great number; or keep it."""
+    confirmed = ask.field("what") == "confirm"
+    if not confirmed and ask.field("what") != "keep":
+        raise ask.refuse(400)
+
+    def unit(tx: Transaction) -> None:
+        count = decide_deletions(tx, key_of(ask.rep), confirmed=confirmed)
+        ask.audit(tx, "reminders.deletions", ask.rep.login, confirmed=confirmed, count=count)
+
+    await ask.house.database.write(unit)
+    ask.house.actions.wake()
+    return ask.redirect(SETTINGS, said="deletions_confirmed" if confirmed else "deletions_kept")
+
+
+# The calendar
+
+
+async def open_calendar(ask: Ask) -> Response:
+    """Make the address of the rep's calendar, and show it once; an earlier one opens nothing any more."""
+    secret = secrets.token_urlsafe(_TOKEN_OCTETS)
+
+    def unit(tx: Transaction) -> None:
+        SWITCHES.open_feed(tx, key_of(ask.rep), _digest(secret), ask.now)
+        ask.audit(tx, "calendar.opened")
+
+    await ask.house.database.write(unit)
+    link = f"{ask.house.public_url(ask.request)}/calendar/{secret}.ics"
+    return ask.render("calendar_link.html", 200, link=link)
+
+
+async def close_calendar(ask: Ask) -> Response:
+    """Have no address open the rep's calendar."""
+
+    def unit(tx: Transaction) -> None:
+        SWITCHES.close_feed(tx, key_of(ask.rep))
+        ask.audit(tx, "calendar.closed")
+
+    await ask.house.database.write(unit)
+    return ask.redirect(SETTINGS, said="calendar_closed")
+
+
+async def calendar(ask: Ask) -> Response:
+    """Give the calendar that a token opens, to anybody who has it; whatever else was asked: 404."""
+    token = ask.path("token").removesuffix(".ics")
+
+    def read(tx: Transaction) -> tuple[Rep | None, list[Reminder]]:
+        key = SWITCHES.feed_of(tx, _digest(token))
+        rep = None if key is None else ask.house.actions.directory().by_login(key)
+        if rep is None or rep.disabled:
+            return None, []
+        return rep, STORE.list(tx, Wanted(key_of(rep), without_due=False), _FEED_ROWS)
+
+    rep, found = await ask.house.database.read(read)
+    if rep is None:
+        raise ask.refuse()
+    name = words(rep.language)("reminder.calendar_name", name=rep.name or rep.login)
+    octets = feed(found, host=ask.house.configuration.hostname, name=name)
+    return Response(octets, media_type=CONTENT_TYPE)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
