@@ -269,7 +269,7 @@ class Reminding:
             for key, text in outcome.troubles.items():
                 self._switches.trouble(tx, [key], text)
             for key, number in asked.items():
-                self._switches.answer(tx, key, number, json.dumps(answer_of(key, outcome, on)))
+                self._switches.answer(tx, key, number, json.dumps(answer_of(tx, key, outcome, on)))
 
         await self._database.write(unit)
 
@@ -317,7 +317,8 @@ def synchroniser_of(
     return Synchroniser(parts, reps, lambda: guard(configuration.state_dir), meter), missing
 
 
-def answer_of(key: RepKey, outcome: Outcome, on: Collection[RepKey]) -> dict[str, object]:
-    """Say what a run came to for one rep, for whoever asked for it."""
-    trouble = outcome.troubles.get(key, "") if key in on else OFF
+def answer_of(tx: Transaction, key: RepKey, outcome: Outcome, on: Collection[RepKey]) -> dict[str, object]:
+    """Say what a run came to for one rep, for whoever asked for it; also that deletions wait for a word."""
+    standing = SwitchStore().get(tx, key)
+    trouble = outcome.troubles.get(key, standing.trouble if standing.storm else "") if key in on else OFF
     return {**asdict(outcome.tallies.get(key, NOTHING)), "trouble": trouble}

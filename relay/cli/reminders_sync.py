@@ -136,7 +136,7 @@ class _Job:
             outcome = await synchroniser.cycle(whole=True)
         finally:
             await salesforce.close()
-        return answer_of(self.key, outcome, [self.key])
+        return await database.read(lambda tx: answer_of(tx, self.key, outcome, [self.key]))
 
     async def _awaited(self, database: SqliteDatabase, asked: int) -> Mapping[str, object]:
         try:

@@ -100,6 +100,23 @@ def test_salesforce_away_is_told_and_nothing_lost(salesforce: Simulator, config:
     assert _ok("list", "-c", config, "--as", "ana", "--json").items[0]["sync"] == "pending"
 
 
+def test_many_deletions_ask_first(salesforce: Simulator, config: Path) -> None:
+    """`sync` says that deletions wait, with exit code 75, until somebody keeps or confirms them."""
+    config.write_text(config.read_text().replace("sync: two_way", "sync: two_way, deletions: 2"))
+    user = next(str(row["Id"]) for row in salesforce.rows("User") if str(row["Username"]).startswith("ana@"))
+    tasks = [salesforce.add("Task", Subject=f"Task {number}", OwnerId=user) for number in range(4)]
+    assert _ok("sync", "-c", config, "--as", "ana").json["pulled"] == 4
+    for task in tasks[:3]:
+        salesforce.remove("Task", task)
+    asked = relay("reminders", "sync", "-c", config, "--as", "ana")
+    assert (asked.code, asked.json["deleted"]) == (75, 0)
+    assert "confirm" in asked.json["trouble"]
+    assert len(_ok("list", "-c", config, "--as", "ana", "--json").items) == 4
+    _ok("sync", "-c", config, "--as", "ana", "--keep-deleted")
+    items = _ok("list", "-c", config, "--as", "ana", "--json").items
+    assert sorted(item["sync"] for item in items) == ["linked", "never_push", "never_push", "never_push"]
+
+
 def _serving(salesforce: Simulator, folder: Path) -> dict[str, Any]:
     user = rep(salesforce)
     changes: dict[str, Any] = yaml.safe_load(settings(salesforce, folder) + TWO_WAY)
