@@ -7,6 +7,7 @@ import typer
 
 from relay.cli.common import ConfigOption, JsonOption, load_configuration
 from relay.cli.show import print_json
+from relay.cli.user_access import as_changed
 from relay.config.loader import Configuration
 from relay.config.writing import block
 from relay.directory.effective import effective, leaves
@@ -30,8 +31,11 @@ def show(
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Print all settings with where each was written; what was not written has its default."""
-    configuration = load_configuration(context, config)
+    """Print all settings as they are in force, with where each was written, or who changed it on the page.
+
+    What was not written has its default.
+    """
+    configuration = as_changed(load_configuration(context, config))
     values = effective(configuration.settings, reveal=reveal)
     if json:
         items = [

@@ -9,7 +9,17 @@ import typer
 from relay.address import Address, comparable_any_case, is_qualified, parse_mailbox
 from relay.cli.common import ConfigOption, JsonOption, load_configuration
 from relay.cli.hash_password import read_password
-from relay.cli.user_access import STORE, directory, own, refuse_taken, require_own, snapshot, write
+from relay.cli.user_access import (
+    STORE,
+    as_changed,
+    directory,
+    own,
+    refuse_taken,
+    require_own,
+    snapshot,
+    write,
+)
+from relay.cli.user_invite import RoleOption, invite, sign_out
 from relay.cli.user_output import client_setup, print_object, print_reps, print_setup, rep_item
 from relay.cli.user_sync import sync_salesforce
 from relay.clock import SystemClock
@@ -58,6 +68,8 @@ def register(app: typer.Typer) -> None:
     group.command("token")(token)
     group.command("disable")(disable)
     group.command("sync-salesforce")(sync_salesforce)
+    group.command("invite")(invite)
+    group.command("sign-out")(sign_out)
     app.add_typer(group, name="user")
 
 
@@ -69,6 +81,7 @@ def add(
     mode: ModeOption = None,
     name: NameOption = None,
     salesforce_user_id: UserIdOption = None,
+    web_role: RoleOption = None,
     password: PasswordOption = False,
     device: Annotated[
         str, typer.Option("--token-name", help="Which device the app password is for.")
@@ -90,6 +103,7 @@ def add(
         email_to_salesforce=_read_bcc(email_to_salesforce),
         mode="" if mode == "default" else mode,
         salesforce_user_id=salesforce_user_id,
+        web_role=web_role,
         addresses=addresses,
     )
 
@@ -128,7 +142,8 @@ def list_reps(
         items = [rep_item(rep, reveal=reveal) for rep in reps]
         print_object({"schema": "relay.user.list/1", "items": items})
     else:
-        print_reps(reps, reveal=reveal, default_mode=configuration.settings.logging.mode)
+        default_mode = as_changed(configuration).settings.logging.mode
+        print_reps(reps, reveal=reveal, default_mode=default_mode)
 
 
 def change(
@@ -144,6 +159,7 @@ def change(
     mode: ModeOption = None,
     name: NameOption = None,
     salesforce_user_id: UserIdOption = None,
+    web_role: RoleOption = None,
     password: PasswordOption = False,
     no_password: Annotated[bool, typer.Option("--no-password", help="Take the password away.")] = False,
     as_json: JsonOption = False,
@@ -159,6 +175,7 @@ def change(
         email_to_salesforce=_read_bcc(email_to_salesforce),
         mode="" if mode == "default" else mode,
         salesforce_user_id=salesforce_user_id,
+        web_role=web_role,
     )
     replaced = read_addresses(address) if address else None
     added, removed = read_addresses(add_address or []), read_addresses(remove_address or [])

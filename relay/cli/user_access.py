@@ -7,6 +7,8 @@ from typing import TypeVar
 from relay.address import Address
 from relay.cli.common import EXIT_TRY_AGAIN, open_store, wake_service
 from relay.config.loader import Configuration
+from relay.directory.change_store import ChangeStore
+from relay.directory.changes import Changes, merged_configuration, merged_users
 from relay.directory.model import Directory, Rep
 from relay.directory.store import ORIGIN, DirectoryStore, reps_of_settings
 from relay.errors import CommandError, ConfigError, Problem
@@ -61,6 +63,24 @@ def directory(configuration: Configuration) -> Directory:
     if problems:
         raise ConfigError(tuple(problems))
     return Directory(reps)
+
+
+def as_changed(configuration: Configuration) -> Configuration:
+    """Give the settings with what was changed on the page; as they are while there is no store yet."""
+
+    async def read() -> tuple[Changes, Directory]:
+        async with open_store(configuration) as database:
+            changes = await database.read(ChangeStore().read)
+            merged = merged_configuration(configuration, changes.for_all)
+            return changes, await database.read(lambda tx: snapshot(tx, merged))
+
+    try:
+        changes, reps = asyncio.run(read())
+    except CommandError as exc:
+        if exc.exit_code != EXIT_TRY_AGAIN:
+            raise
+        return configuration
+    return merged_users(merged_configuration(configuration, changes.for_all), reps.reps())
 
 
 async def _read(configuration: Configuration) -> Directory:

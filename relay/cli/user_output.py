@@ -34,6 +34,7 @@ def rep_item(rep: Rep, *, reveal: bool) -> dict[str, object]:
         "web_role": rep.web_role,
         "disabled": rep.disabled,
         "origin": rep.origin,
+        "changed": dict(rep.changed),
     }
 
 
@@ -49,12 +50,17 @@ def _row(rep: Rep, *, reveal: bool, default_mode: Mode) -> tuple[str, ...]:
     bcc = rep.email_to_salesforce
     return (
         rep.login + (" (disabled)" if rep.disabled else ""),
-        rep.mode or f"{default_mode} (default)",
+        _mode(rep, default_mode),
         _signs_in_with(rep),
         "-" if bcc is None else bcc.reveal() if reveal else str(bcc),
         rep.origin,
         ", ".join(str(address) for address in rep.addresses),
     )
+
+
+def _mode(rep: Rep, default_mode: Mode) -> str:
+    who = rep.changed_by("mode")
+    return f"{rep.mode or default_mode} ({who or 'default'})" if who or not rep.mode else rep.mode
 
 
 def _signs_in_with(rep: Rep) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from relay.address import Address, comparable_any_case
 from relay.config.crm import ExcludeSettings, Mode
 from relay.config.loader import Configuration
-from relay.config.model import RelaySettings, WebSettings
+from relay.config.model import RelaySettings, UserReminderSettings, UserSettings, WebSettings
 from relay.config.recording import CaptureSettings
 from relay.config.types import Settings
 from relay.directory.model import BccAddress, Rep, Token, login_key
@@ -220,3 +220,32 @@ def _with(group: Settings, steps: Sequence[str], value: object) -> Settings:
         {one: getattr(group, one) for one in group.model_fields_set} | {name: value}
     )
     return group.model_copy(update={name: getattr(checked, name)})
+
+
+def merged_users(configuration: Configuration, reps: Sequence[Rep]) -> Configuration:
+    """Give the settings with their reps as they are in force, for `relay config show`; `reps` are merged already."""
+    users, places = list(configuration.settings.users), dict(configuration.places)
+    merged = {login_key(rep.login): rep for rep in reps}
+    for at, user in enumerate(users):
+        rep = merged.get(login_key(user.login))
+        if rep is None or not rep.changed:
+            continue
+        users[at] = user.model_copy(update=_in_force(user, rep))
+        places |= {f"users.{at}.{name}": who for name, who in rep.changed}
+    settings = configuration.settings.model_copy(update={"users": tuple(users)})
+    return replace(configuration, settings=settings, places=places)
+
+
+def _in_force(user: UserSettings, rep: Rep) -> dict[str, object]:
+    bcc = rep.email_to_salesforce
+    found: dict[str, object] = {
+        "mode": rep.mode,
+        "email_to_salesforce": None if bcc is None else bcc.reveal(),
+        "exclude": rep.exclude,
+        "language": rep.language,
+        "time_zone": rep.time_zone,
+        "addresses": tuple(map(str, rep.addresses)),
+    }
+    if rep.reminders is not None:
+        found["reminders"] = UserReminderSettings(sync="two_way" if rep.reminders == "two_way" else "off")
+    return {name: value for name, value in found.items() if value != getattr(user, name)}

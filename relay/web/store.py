@@ -88,6 +88,11 @@ PURGE = (
     "DELETE FROM page_flow WHERE expires_at <= ?",
 )
 """What is over."""
+RESET, INVITE = "reset", "invite"
+"""What links to choose a password are for."""
+_HOUR = 3_600_000_000
+LINK_LASTS = {RESET: _HOUR, INVITE: 7 * 24 * _HOUR}
+"""How long such a link works, in microseconds."""
 MAXIMUM_TRIES = 5
 MAXIMUM_FILTERS = 50
 _LAST = 2**63 - 1

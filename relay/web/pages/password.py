@@ -19,10 +19,9 @@ from relay.web.access import Access, PageRoute, get, post
 from relay.web.asking import Ask, House
 from relay.web.mailing import send
 from relay.web.signing_in import sign_in
+from relay.web.store import INVITE, LINK_LASTS, RESET
 
-RESET, INVITE = "reset", "invite"
-_HOUR = 3_600_000_000
-_LASTS = {RESET: _HOUR, INVITE: 7 * 24 * _HOUR}
+_HOUR = LINK_LASTS[RESET]
 _LINKS_PER_HOUR = 3
 _SHORTEST = 12
 _UNPROCESSABLE = 422
@@ -67,7 +66,7 @@ async def new_link(house: House, rep: Rep, purpose: str, *, at_most: int | None 
         if at_most is not None and house.store.codes_since(tx, key, purpose, now - _HOUR) >= at_most:
             return False
         # Earlier links stand until they end: whoever asks twice may follow either.
-        house.store.add_code(tx, code, purpose, key, secrets.token_hex(4), now, now + _LASTS[purpose])
+        house.store.add_code(tx, code, purpose, key, secrets.token_hex(4), now, now + LINK_LASTS[purpose])
         return True
 
     return code if await house.database.write(keep) else None

@@ -1,0 +1,148 @@
+"""What people changed on the page shows at the command line, and an admin lets reps in and out by command."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from relay.address import parse_mailbox
+from relay.cli import config, user
+from relay.directory.change_store import ChangeStore
+from relay.storage.database import Transaction
+from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
+from relay.web.store import INVITE, PageStore, Session
+
+T = TypeVar("T")
+NOW = 1_790_000_000_000_000
+SETTINGS = """\
+version: 1
+server: {hostname: relay.example.com, state_dir: state}
+listeners:
+  - {name: submissions, address: "127.0.0.1:2465", tls: none}
+auth: {require_tls: false}
+upstream: {default: main, routes: {main: {host: 127.0.0.1}}}
+web: {public_url: "https://relay.example.com"}
+users:
+  - {login: bo, addresses: [bo@example.com], email_to_salesforce: emailtosalesforce@e5.le.salesforce.com}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a folder with settings and a store that `relay serve` has made."""
+    (tmp_path / "config.yaml").write_text(SETTINGS)
+    in_store(tmp_path, lambda _tx: None)
+    return tmp_path
+
+
+def in_store(folder: Path, unit: Callable[[Transaction], T]) -> T:
+    """Carry a unit of work out in the store."""
+
+    async def work() -> T:
+        database = await SqliteDatabase.open(folder / "state" / DATABASE_NAME, create=True)
+        try:
+            return await database.write(unit)
+        finally:
+            await database.close()
+
+    return asyncio.run(work())
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    """Run a command."""
+    app = typer.Typer()
+    user.register(app)
+    config.register(app)
+    return CliRunner().invoke(app, [*arguments, "-c", str(folder / "config.yaml")])
+
+
+def change(tx: Transaction) -> None:
+    """Change what people change on the page."""
+    changes = ChangeStore()
+    changes.set(tx, "bo", "mode", "off", "bo", NOW)
+    changes.set(tx, "bo", "exclude", {"recipients": ["bank.example"]}, "bo", NOW)
+    changes.set(tx, "", "logging.match.nobody", "skip", "bea", NOW)
+    changes.set(tx, "", "logging.nonsense", "skip", "bea", NOW)
+    changes.set(tx, "", "server.hostname", "evil.example", "bea", NOW)
+    changes.add_address(tx, "bo", parse_mailbox("bo@other.example"), NOW)
+
+
+def test_the_list_shows_who_changed_what(folder: Path) -> None:
+    """The merged values, with who changed each."""
+    in_store(folder, change)
+    shown = json.loads(run(folder, "user", "list", "--json").stdout)["items"][0]
+    assert (shown["mode"], shown["addresses"]) == ("off", ["bo@example.com", "bo@other.example"])
+    assert shown["changed"]["mode"] == "page: bo"
+    assert shown["changed"]["addresses.1"] == "page: verified"
+    assert "off (page: bo)" in run(folder, "user", "list").stdout
+
+
+def test_config_show_prints_what_is_in_force(folder: Path) -> None:
+    """The settings with what was changed on the page, and where each comes from; what may not be changed there is not."""
+    in_store(folder, change)
+    items = json.loads(run(folder, "config", "show", "--json").stdout)["items"]
+    found = {item["path"]: (item["value"], item["place"]) for item in items}
+    assert found["logging.match.nobody"] == ("skip", "page: bea")
+    assert found["users.0.mode"] == ("off", "page: bo")
+    assert found["users.0.exclude.recipients"][0] == ["bank.example"]
+    assert found["users.0.addresses"][0] == ["bo@example.com", "bo@other.example"]
+    assert found["server.hostname"][0] == "relay.example.com"
+
+
+def test_config_show_works_without_a_store(folder: Path) -> None:
+    """Before the first start the settings are shown as they were written."""
+    for file in (folder / "state").iterdir():
+        file.unlink()
+    (folder / "state").rmdir()
+    assert run(folder, "config", "show").exit_code == 0
+
+
+def test_an_invitation_is_a_link_that_the_page_takes(folder: Path) -> None:
+    """The link names the page's address and a code that is kept as a hash, for the rep, for seven days."""
+    shown = json.loads(run(folder, "user", "invite", "BO", "--json").stdout)
+    found = re.fullmatch(r"https://relay\.example\.com/choose-password/([\w-]{43})", shown["link"])
+    assert found is not None
+    code = found[1]
+    assert in_store(folder, lambda tx: PageStore().find_code(tx, code, INVITE, NOW)) is not None
+    stored = in_store(folder, lambda tx: tx.execute("SELECT code_hash, login_key FROM page_code"))
+    assert code not in str(stored)
+    assert stored[0][1] == "bo"
+    assert run(folder, "user", "invite", "nobody").exit_code != 0
+
+
+def test_signing_out_ends_every_session(folder: Path) -> None:
+    """The sessions of the rep are gone, those of others are not; who did it is noted."""
+
+    def begin(tx: Transaction) -> None:
+        for number, key in enumerate(("bo", "bo", "ana")):
+            PageStore().begin_session(tx, Session(str(number), key, "password", "", "", NOW, NOW, NOW + 1))
+
+    in_store(folder, begin)
+    shown = json.loads(run(folder, "user", "sign-out", "bo", "--json").stdout)
+    assert shown["sessions"] == 2
+    assert in_store(folder, lambda tx: tx.execute("SELECT login_key FROM page_session")) == [("ana",)]
+    audited = in_store(folder, lambda tx: PageStore().audited(tx))
+    assert [(one.verb, one.about) for one in audited] == [("signed_out", "bo")]
+
+
+def test_a_role_on_the_page_is_set_by_command(folder: Path) -> None:
+    """--web-role at add and set."""
+    run(
+        folder,
+        "user",
+        "add",
+        "cecilia@example.com",
+        "--web-role",
+        "auditor",
+        "--email-to-salesforce",
+        "x@y.example",
+    )
+    run(folder, "user", "set", "cecilia@example.com", "--web-role", "admin")
+    items = json.loads(run(folder, "user", "list", "--json").stdout)["items"]
+    assert items[1]["web_role"] == "admin"
