@@ -60,7 +60,7 @@ INTEND = """
 """
 """A record is to be made; one that was intended before and not made is this delivery's from now on."""
 
-DROP_OTHERS = "DELETE FROM record WHERE delivery = ? AND state = 'intended'"
+DROP = "DELETE FROM record WHERE key = ? AND state = 'intended'"
 """What a delivery intended before, and what is known not to be in Salesforce: it may be matched otherwise now."""
 
 START = """
@@ -194,8 +194,9 @@ class RecordStore:
         before = self.by_keys(tx, keys)
         others = [row.delivery for row in before.values()]
         busy = {DeliveryId(integer(row[0])) for row in execute_in(tx, OPEN, (), others)}
-        for each in intentions:
-            tx.execute(DROP_OTHERS, (each.delivery,))
+        earlier = self.of_deliveries(tx, [each.delivery for each in intentions])
+        dropped = {row.key for rows in earlier.values() for row in rows} - set(keys)
+        tx.execute_many(DROP, [(key,) for key in dropped])
         for each in intentions:
             self._intend(tx, each, before, busy, now)
         after = self.by_keys(tx, keys)
