@@ -19,6 +19,7 @@ from relay.queue.runner import Runner
 from relay.queue.store import QueueStore
 from relay.storage.sqlite import SqliteDatabase
 from relay.tls import server_context
+from relay.web.listening import Doorbell, Server
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -159,8 +160,6 @@ class _Lazily:
 
 async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
     """Open the page's port, if the settings name one; the stack closes it. Raises CommandError when it is taken."""
-    from relay.web.health import HttpServer
-
     configuration = service.built.configuration
     web = configuration.settings.web
     if web is None:
@@ -173,7 +172,15 @@ async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
         context = server_context(
             configuration.resolve(tls.certificate), key, minimum=tls.minimum_version, client_ca=None
         )
-    server = HttpServer(_Lazily(service), tls=context, proxies=web.trusted_proxies, connections=_CONNECTIONS)
+
+    def make() -> Server:
+        from relay.web.health import HttpServer
+
+        return HttpServer(
+            _Lazily(service), tls=context, proxies=web.trusted_proxies, connections=_CONNECTIONS
+        )
+
+    server = Doorbell(make)
     bound = await server.start(web.address)
     stack.push_async_callback(server.stop)
     logger.info("the page is on %s://%s", "https" if context else "http", bound)

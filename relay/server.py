@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from relay.building import Built, build, build_problems, with_changes
 from relay.clock import SystemClock
@@ -49,6 +49,7 @@ from relay.storage.spool import SPOOL_NAME, Spool
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from relay.submission.listener import Submission, SubmissionParts
 from relay.watching import Disk, Gauges, hops_of
+from relay.web.listening import Doorbell, Server
 
 if TYPE_CHECKING:
     from relay.salesforce.client import SalesforceClient
@@ -99,6 +100,13 @@ async def _serve(configuration: Configuration) -> None:
         await wishes.stop.wait()
         logger.info("stopping: transactions under way get %.0f seconds; a second signal skips that", GRACE)
         tell_systemd("STOPPING=1")
+
+
+def _http(app: Literal["health_app", "admin_app"], service: "Service") -> Server:
+    """Make what answers over HTTP; the libraries are loaded now."""
+    from relay.web.health import HttpServer, admin_app, health_app
+
+    return HttpServer((health_app if app == "health_app" else admin_app)(service))
 
 
 class Service:
@@ -203,15 +211,14 @@ class Service:
 
     async def _start_http(self, stack: AsyncExitStack) -> None:
         from relay.web.admin import SOCKET_NAME
-        from relay.web.health import HttpServer, admin_app, health_app
 
         address = self.built.configuration.settings.metrics.address
         if address is not None:
-            health = HttpServer(health_app(self))
+            health = Doorbell(partial(_http, "health_app", self))
             bound = await health.start(address)
             stack.push_async_callback(health.stop)
             logger.info("health and metrics on %s", bound)
-        admin = HttpServer(admin_app(self))
+        admin = Doorbell(partial(_http, "admin_app", self))
         await admin.start(self.state_dir / SOCKET_NAME)
         stack.push_async_callback(admin.stop)
         await serve_page(self, stack)

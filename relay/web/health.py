@@ -7,10 +7,8 @@ needed only: starlette and uvicorn take a tenth of a second.
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import ssl
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -25,14 +23,12 @@ from starlette.types import ASGIApp
 from relay.config.types import SocketAddress
 from relay.errors import CommandError
 from relay.metrics import CONTENT_TYPE
+from relay.web.listening import BACKLOG, TRY_AGAIN, bind
 
 _log = logging.getLogger(__name__)
-_TRY_AGAIN = 75
-_BACKLOG = 64
 _CONNECTIONS = 64
 _START_LIMIT = 10.0
 _STOP_LIMIT = 5.0
-_LONGEST_UNIX_PATH = 107
 
 
 class Actions(Protocol):
@@ -148,7 +144,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             date_header=False,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
             limit_concurrency=connections,
             proxy_headers=bool(proxies),
             forwarded_allow_ips=list(proxies),
@@ -165,13 +161,13 @@ class HttpServer:
 
     async def start(self, where: SocketAddress | Path) -> SocketAddress | Path:
         """Listen, and give where (with port 0: the port it became). Raises CommandError when it cannot."""
-        if isinstance(where, Path):
-            listener = _bind_path(where)
-            self._path = where
-            bound: SocketAddress | Path = where
-        else:
-            listener = await _bind_address(where)
-            bound = SocketAddress(where.host, listener.getsockname()[1])
+        listener, bound = await bind(where)
+        self._path = where if isinstance(where, Path) else None
+        await self.serve(listener, bound)
+        return bound
+
+    async def serve(self, listener: socket.socket, bound: SocketAddress | Path) -> None:
+        """Answer on a socket that is bound; it is ours from now on. Raises CommandError when that cannot begin."""
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name=f"http {bound}")
         self._serving.add_done_callback(self._ended)
         with contextlib.suppress(TimeoutError):
@@ -179,8 +175,7 @@ class HttpServer:
                 await self._server.up.wait()
         if not self._server.started:
             await self.stop()
-            raise CommandError(f"the HTTP server on {bound} did not start", _TRY_AGAIN)
-        return bound
+            raise CommandError(f"the HTTP server on {bound} did not start", TRY_AGAIN)
 
     async def stop(self) -> None:
         """Finish the answers under way, within seconds, and let go of the socket."""
@@ -200,46 +195,3 @@ class HttpServer:
         self._server.up.set()  # who waits for the start need not wait for the limit
         if not serving.cancelled() and serving.exception() is not None:
             _log.error("%s ended", serving.get_name(), exc_info=serving.exception())
-
-
-async def _bind_address(address: SocketAddress) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, target = found[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as exc:
-        raise CommandError(f"cannot listen on {address}: {exc.strerror}", _TRY_AGAIN) from exc
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(target)
-        listener.setblocking(False)
-    except OSError as exc:
-        listener.close()
-        raise CommandError(f"cannot listen on {address}: {exc.strerror}", _TRY_AGAIN) from exc
-    return listener
-
-
-def _bind_path(path: Path) -> socket.socket:
-    """Bind the admin socket for its owner alone, in place of one that a crash left behind.
-
-    Only one service works in a state_dir (relay.storage.lease), so a socket that is there belongs to nobody.
-    Between bind and chmod nobody can connect: it does not listen yet.
-    """
-    if len(os.fsencode(path)) > _LONGEST_UNIX_PATH:
-        raise CommandError(
-            f"{path}: longer than {_LONGEST_UNIX_PATH} octets; choose a shorter server.state_dir", 78
-        )
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise CommandError(f"{path} is in the way: it is not a socket", _TRY_AGAIN)
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listener.bind(str(path))
-        path.chmod(0o600)
-        listener.setblocking(False)
-    except OSError as exc:
-        listener.close()
-        raise CommandError(f"cannot listen on {path}: {exc.strerror}", _TRY_AGAIN) from exc
-    return listener

@@ -15,6 +15,7 @@ from relay.errors import CommandError
 from relay.metrics import Metrics
 from relay.web.admin import ask, wake
 from relay.web.health import HttpServer, admin_app, health_app
+from relay.web.listening import Doorbell
 
 ANY_PORT = SocketAddress("127.0.0.1", 0)
 
@@ -188,3 +189,43 @@ async def test_a_fault_of_ours_shows_nothing_of_our_insides() -> None:
         assert "secret" not in body
     finally:
         await server.stop()
+
+
+async def test_who_comes_first_has_the_answerer_loaded(tmp_path: Path) -> None:
+    """A doorbell listens from the start and makes its server once, when somebody comes; both kinds of socket do."""
+    made = []
+
+    def make() -> HttpServer:
+        made.append(1)
+        return HttpServer(health_app(Service()))
+
+    bell = Doorbell(make)
+    address = await bell.start(ANY_PORT)
+    assert made == []
+    answers = await asyncio.gather(*(get(address, "/livez") for _ in range(3)))
+    assert [status for status, _, _ in answers] == [200] * 3
+    assert made == [1]
+    await bell.stop()
+    with pytest.raises(OSError):
+        await get(address, "/livez")
+    unasked = Doorbell(make)
+    path = tmp_path / "admin.sock"
+    await unasked.start(path)
+    assert stat.S_ISSOCK(path.stat().st_mode)
+    await unasked.stop()
+    assert not path.exists()
+    assert made == [1]
+
+
+async def test_a_server_that_cannot_be_made_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    """The trouble is logged, and who came is hung up on."""
+
+    def make() -> HttpServer:
+        raise ImportError("no such library")
+
+    bell = Doorbell(make)
+    address = await bell.start(ANY_PORT)
+    with pytest.raises((OSError, asyncio.IncompleteReadError, IndexError, ValueError)):
+        await get(address, "/livez")
+    assert "nobody answers" in caplog.text
+    await bell.stop()
