@@ -252,7 +252,7 @@ async def connection(ask: Ask) -> Connection:
         return Connection("none")
     identity = client.identity_of(ask.rep)
     pause = client.paused(identity)
-    if pause is not None:
+    if pause is not None and pause.until > ask.now:
         return Connection("reconnect", usage=client.usage(), pause=pause, trouble=explanation(pause.fault))
     try:
         async with asyncio.timeout(_CONNECTION_LIMIT):
