@@ -6,7 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from relay.clock import Clock
 from relay.config.loader import Configuration
 from relay.config.model import ListenerSettings
 from relay.config.secrets import read_secret, secret_references
@@ -21,6 +23,9 @@ from relay.policy.rules import Rules, compile_rules
 from relay.queue.rules import RunnerRules, rules_of
 from relay.storage.database import Transaction
 from relay.tls import client_context, server_context
+
+if TYPE_CHECKING:
+    from relay.delivery.courier import SmtpCourier
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,22 @@ def with_changes(configuration: Configuration, tx: Transaction) -> tuple[Configu
     """Give the settings and the reps with what was changed on the page."""
     merged = merged_configuration(configuration, ChangeStore().read(tx).for_all)
     return merged, DirectoryStore().snapshot(tx, merged.settings, merged.place)
+
+
+def smtp_courier(configuration: Configuration, clock: Clock) -> "SmtpCourier":
+    """Make what delivers by SMTP; loaded here, since commands that only check the settings need none of it."""
+    from relay.delivery.courier import SmtpCourier
+
+    settings, base = configuration.settings, configuration.path.parent
+    return SmtpCourier(
+        settings.upstream,
+        settings.logging.bcc,
+        configuration.hostname,
+        resolve=configuration.resolve,
+        secret=lambda reference: read_secret(reference, base),
+        clock=clock,
+        own_route=settings.notices.route,
+    )
 
 
 def _rules_of(configuration: Configuration, directory: Directory) -> Rules:

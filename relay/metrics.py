@@ -143,6 +143,9 @@ class Metrics:
             "API calls that the organisation has left of its 24 hours, as last seen; -1 before the first call.",
         )
         self._remaining.set(-1)
+        self._recorded = self._histogram(
+            "relay_log_latency_seconds", "From the acceptance of a mail to its record in Salesforce.", _LONG
+        )
 
     def _declare_reminders(self) -> None:
         self._reminders_synced = self._counters(
@@ -239,6 +242,10 @@ class Metrics:
         """Count and measure one call: operation such as query or create, result ok or a kind of fault."""
         self._called[operation, result].inc()
         self._call_took[operation,].observe(seconds)
+
+    def recorded(self, seconds: float) -> None:
+        """Measure a mail from its acceptance to its record in Salesforce."""
+        self._recorded.observe(seconds)
 
     def salesforce_remaining(self, calls: int) -> None:
         """Set how many of the day's calls are left."""

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from relay.clock import Clock, rfc3339
 from relay.config.loader import Configuration
@@ -17,7 +17,7 @@ from relay.directory.model import Directory
 from relay.errors import StorageError
 from relay.ids import DeliveryId
 from relay.maillog.store import MailLog
-from relay.outcome import Deferred, Outcome
+from relay.outcome import Deferred, Outcome, Sent
 from relay.queue.model import Batch, Delivery, QueuedMessage
 from relay.queue.rules import rules_of
 from relay.queue.store import QueueStore
@@ -40,6 +40,24 @@ NOT_CONFIGURED = Deferred(
     "salesforce",
 )
 _SHORTEST_LOOK, _LONGEST_LOOK = 1.0, 60.0
+_LAST_ROUND = 5.0
+"""Seconds that a round gets to end when the relay stops; what it had begun is looked for by the next one."""
+
+
+class RecordingMeter(Protocol):
+    """Hears of calls and records; relay.metrics.Metrics is one."""
+
+    def salesforce_called(self, operation: str, result: str, seconds: float) -> None:
+        """Count and measure one call."""
+        ...
+
+    def salesforce_remaining(self, calls: int) -> None:
+        """Note how many of the day's calls are left."""
+        ...
+
+    def recorded(self, seconds: float) -> None:
+        """Measure a mail from its acceptance to its record."""
+        ...
 
 
 class Recording:
@@ -54,7 +72,7 @@ class Recording:
         mail_log: MailLog,
         clock: Clock,
         directory: Callable[[], Directory],
-        meter: "SalesforceMeter",
+        meter: "RecordingMeter",
         now_due: Callable[[], None],
         rules: "Callable[[], Rules] | None" = None,
         space_per_call: float | None = None,
@@ -156,7 +174,10 @@ class Recording:
             self._calls = self._calls or Calls(self._clock)
             space = SPACE_PER_CALL if self._space_per_call is None else self._space_per_call
             self._gathering = Gathering(self._clock, self._calls, space)
-        return await self._gathering.record(batch, lambda: self._tools)
+        outcome = await self._gathering.record(batch, lambda: self._tools)
+        if isinstance(outcome, Sent):
+            self._meter.recorded(max(0, self._clock.now() - batch.message.accepted_at) / 1_000_000)
+        return outcome
 
     def wake(self) -> None:
         """Try at once what waits: an identity that failed a moment ago, too."""
@@ -190,13 +211,15 @@ class Recording:
 
         return await step(self._tools)
 
-    async def stop(self, grace: float) -> None:
-        """End the round under way, within `grace` seconds."""
+    def hurry(self) -> None:
+        """Space rounds no further: the relay stops."""
         if self._gathering is not None:
-            await self._gathering.close(grace)
+            self._gathering.hurry(from_now_on=True)
 
     async def close(self) -> None:
-        """Let go of Salesforce."""
+        """End the round under way, and let go of Salesforce."""
+        if self._gathering is not None:
+            await self._gathering.close(_LAST_ROUND)
         self._leave(None)
         if self._closing:
             await asyncio.wait(self._closing, timeout=10.0)

@@ -13,12 +13,10 @@ from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from relay.building import Built, build, build_problems, with_changes
+from relay.building import Built, build, build_problems, smtp_courier, with_changes
 from relay.clock import SystemClock
 from relay.config.difference import Difference, differences, in_force
 from relay.config.loader import Configuration, load
-from relay.config.secrets import read_secret
-from relay.delivery.courier import SmtpCourier
 from relay.directory.credentials import Credentials
 from relay.directory.model import Directory
 from relay.directory.store import DirectoryStore
@@ -134,7 +132,7 @@ class Service:
         self.mail_log = MailLog()
         self.spool = Spool(self.state_dir / SPOOL_NAME)
         self.credentials = Credentials(lambda: self.built.directory, built.credentials, self.clock)
-        self.courier = self._courier()
+        self.courier = smtp_courier(built.configuration, self.clock)
         self.store = QueueStore(self.spool)
         self.store.use(keep_content=built.runner.keep_content is not None, waits=built.runner.waits)
         self.recording = Recording(
@@ -192,6 +190,7 @@ class Service:
         stack.push_async_callback(self.courier.close)
         stack.push_async_callback(self.recording.close)
         stack.push_async_callback(partial(within, hurry, self.runner.stop))
+        stack.callback(self.recording.hurry)
         await self._start_http(stack)
         bound = await self.submission.start()
         stack.push_async_callback(partial(within, hurry, self._stop_listening))
@@ -236,19 +235,6 @@ class Service:
         return self.built.configuration, self.built.directory
 
     # What the parts are made of
-
-    def _courier(self) -> SmtpCourier:
-        configuration = self.built.configuration
-        settings, base = configuration.settings, configuration.path.parent
-        return SmtpCourier(
-            settings.upstream,
-            settings.logging.bcc,
-            configuration.hostname,
-            resolve=configuration.resolve,
-            secret=lambda reference: read_secret(reference, base),
-            clock=self.clock,
-            own_route=settings.notices.route,
-        )
 
     def _submission_parts(self) -> SubmissionParts:
         configuration = self.built.configuration

@@ -40,6 +40,33 @@ def _play(
 
 PLAYS: tuple[Play, ...] = (
     _play(
+        "unmatched",
+        "Nobody in Salesforce has any of the addresses. Enter somebody there, or name a record: `relay records relate`;"
+        " it is matched again by itself for logging.match.rematch, then skipped.",
+        "unmatched: ",
+        states=(State.HELD,),
+    ),
+    _play(
+        "refused by Salesforce",
+        "A rule, a permission or a field of Salesforce's; its own words say which, `relay records show` where. Mend it"
+        " there, then `relay records retry`; or `relay records skip`.",
+        "salesforce: ",
+        states=(State.HELD,),
+    ),
+    _play(
+        "Salesforce's limit",
+        "Nothing: it goes on as soon as there are API calls left (`relay salesforce limits`). See salesforce.limits.",
+        "salesforce: request_limit_exceeded",
+        "salesforce: relay_budget",
+    ),
+    _play(
+        "Salesforce",
+        "Nothing, if it passes: it is tried again, and looked for before. If not, `relay salesforce whoami` says what is"
+        " wrong with the sign-in or the permissions; then `relay records retry --all`.",
+        "salesforce: ",
+        states=(State.DEFERRED,),
+    ),
+    _play(
         "held",
         "Somebody held it, or it came with a restored backup: `relay queue release` sends it on, `relay queue cancel`"
         " gives it up.",

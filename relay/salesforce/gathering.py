@@ -95,6 +95,7 @@ class Gathering:
         self._files: set[asyncio.Task[None]] = set()
         self._last = -LONGEST_SPACE
         self._closing = False
+        self._hurrying = False
 
     async def record(self, batch: Batch, tools: Callable[[], Tools | None]) -> Outcome:
         """Record one message with the tools of now; give its outcome. Raises StorageError."""
@@ -108,8 +109,9 @@ class Gathering:
             self._task = asyncio.get_running_loop().create_task(self._rounds())
         return await ended
 
-    def hurry(self) -> None:
-        """Space the next round no further: somebody waits for it."""
+    def hurry(self, *, from_now_on: bool = False) -> None:
+        """Space the next round no further, or none any more: somebody waits for it."""
+        self._hurrying = self._hurrying or from_now_on
         self._full.set()
 
     async def close(self, grace: float) -> None:
@@ -137,7 +139,7 @@ class Gathering:
         await asyncio.sleep(_TOGETHER)
         space = min(self._calls.lately() * self._space_per_call, LONGEST_SPACE)
         left = self._last + space - self._clock.monotonic()
-        if left > 0 and len(self._waiting) < MOST:
+        if left > 0 and len(self._waiting) < MOST and not self._hurrying:
             self._full.clear()
             try:
                 async with asyncio.timeout(left):

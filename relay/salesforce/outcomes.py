@@ -59,7 +59,7 @@ def words(fault: Fault) -> str:
     """Say what went wrong: Salesforce's own words, then what they mean."""
     said = f"{fault.code}: {fault.message}" if fault.message else fault.code
     fields = f" ({', '.join(fault.fields)})" if fault.fields else ""
-    return f"{said}{fields} - {explanation(fault)}"
+    return f"Salesforce: {said}{fields} - {explanation(fault)}"
 
 
 def _reply(fault: Fault) -> Reply:

@@ -63,4 +63,4 @@ def test_a_pause() -> None:
 def test_words() -> None:
     """The words are Salesforce's, the fields, and what they mean."""
     text = words(fault(FaultKind.RULE))
-    assert text.startswith("SOME_CODE: Some words (Field__c) - ")
+    assert text.startswith("Salesforce: SOME_CODE: Some words (Field__c) - ")
