@@ -16,6 +16,7 @@ from relay.demo.salesforce.simulator import Simulator
 from relay.reminders.calls import SyncRules
 from relay.reminders.mapping import importable, remote_task
 from relay.reminders.model import Priority, Reminder, State, Values
+from relay.reminders.store import Wanted
 from relay.storage.database import Database, Transaction
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from tests.support.reminders import ANA, BO, Desk, desk
@@ -107,11 +108,17 @@ class Walk:
     # Here
 
     async def some(self) -> Reminder | None:
-        found = [*await self.at.reminders(ANA), *await self.at.reminders(BO)]
-        return self.random.choice(found) if found else None
+        wanted = Wanted(None, tuple(State))
+        number = await self.at.database.read(lambda tx: self.at.store.count(tx, wanted))
+        if not number:
+            return None
+        which = self.random.randrange(number)
+        (one,) = await self.at.database.read(lambda tx: self.at.store.list(tx, wanted, 1, which))
+        return one
 
     async def add(self) -> None:
-        if len(await self.at.reminders()) < _MOST:
+        number = await self.at.database.read(lambda tx: self.at.store.count(tx, Wanted(None)))
+        if number < _MOST:
             priority = self.random.choice(list(Priority))
             await self.at.add(self.name(), self.random.choice([ANA, BO]), due=self.day(), priority=priority)
 
