@@ -169,7 +169,7 @@ class Service:
         meter = Metrics()
         path = configuration.state_dir / DATABASE_NAME
         database = await SqliteDatabase.open(path, create=True, observe=meter.commit_took)
-        stack.push_async_callback(database.close)
+        stack.push_async_callback(partial(within, wishes.hurry, database.close))
         merged, directory = await database.read(partial(with_changes, configuration))
         return cls(database, build(merged, directory), meter, wishes, entered=configuration)
 

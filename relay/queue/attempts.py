@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 _READERS = 4
 _FAULTS_REMEMBERED = 1000
-_LAST_SETTLEMENTS = 10.0
+LAST_SETTLEMENTS = 10.0
 """Seconds that settlements and accepts under way get to be stored when the relay stops."""
 
 
@@ -195,17 +195,20 @@ class Attempts:
             self._faults.add(key)
         logger.error("%s", key if exc else text, exc_info=None if known else exc)
 
-    async def stop(self, grace: float) -> None:
-        """Let attempts end for up to `grace` seconds, then break them off; settlements under way are stored."""
+    async def stop(self, grace: float, limit: float = LAST_SETTLEMENTS) -> None:
+        """Let attempts end for up to `grace` seconds, then break them off; settlements under way are stored.
+
+        `limit`: seconds that the store gets for these.
+        """
         await _wait(self._tasks, grace)
         self._settler.stopping.set()
         for run in tuple(self._running):
             if run.task is not None:
                 run.task.cancel()
-        await _wait(self._tasks, _LAST_SETTLEMENTS)
+        await _wait(self._tasks, limit)
         for task in tuple(self._tasks):
             task.cancel()
-        await _wait(self._tasks, _LAST_SETTLEMENTS)
+        await _wait(self._tasks, limit)
         self._pool.shutdown(wait=False)
 
 

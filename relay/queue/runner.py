@@ -47,6 +47,8 @@ _RELEASED_TOGETHER = 0.05
 """Seconds in which records that are released share one look at the queue."""
 _STORE_LIMIT = 10.0
 """Seconds that the store gets to answer when the relay stops."""
+_HURRIED = 2.0
+"""The same once somebody is in a hurry."""
 
 
 class Runner:
@@ -148,18 +150,22 @@ class Runner:
             ended.set()
 
     async def stop(self, grace: float) -> None:
-        """Claim no more, let attempts end for up to `grace` seconds, break off the rest, and give the leases back."""
+        """Claim no more, let attempts end for up to `grace` seconds, break off the rest, and give the leases back.
+
+        Without grace a store that does not answer is waited for no longer than moments, else for seconds.
+        """
+        limit = _STORE_LIMIT if grace else _HURRIED
         self._stopping = self._intake.closing = True
         self._wake.set()
         if self._running is not None:
-            await _at_most(self._running.wait())
+            await _at_most(limit, self._running.wait())
         if self._clearing is not None:
             self._clearing.cancel()
-        await self._intake.finish(grace or _STORE_LIMIT)
-        await self._attempts.stop(grace)
+        await self._intake.finish(max(grace, limit))
+        await self._attempts.stop(grace, limit)
         try:
             given_back = await _at_most(
-                self._database.write(lambda tx: self._store.give_back(tx, self._owner))
+                limit, self._database.write(lambda tx: self._store.give_back(tx, self._owner))
             )
         except StorageError as exc:
             logger.warning("leases were not given back; the next start does it: %s", exc)
@@ -233,10 +239,10 @@ class Runner:
             return
 
 
-async def _at_most(waited_for: Awaitable[T]) -> T | None:
+async def _at_most(limit: float, waited_for: Awaitable[T]) -> T | None:
     """Wait for the store, but not for ever: one that never answers must not keep the relay from stopping."""
     try:
-        async with asyncio.timeout(_STORE_LIMIT):
+        async with asyncio.timeout(limit):
             return await waited_for
     except TimeoutError:
         logger.error("the store does not answer; the relay stops without it")  # noqa: TRY400 - there is no more to say

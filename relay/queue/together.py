@@ -79,12 +79,12 @@ class Together(Generic[I, R]):
         self.hurry()
         while self._under_way and (left := end - loop.time()) > 0:
             await asyncio.wait(tuple(self._under_way), timeout=left)
+        while self._waiting:
+            _tell(self._waiting.popleft()[1], None, asyncio.CancelledError())
         for task in tuple(self._under_way):
             task.cancel()
         if self._under_way:
             await asyncio.wait(tuple(self._under_way))
-        while self._waiting:
-            _tell(self._waiting.popleft()[1], None, asyncio.CancelledError())
 
     def _start(self) -> None:
         self._due = None

@@ -34,6 +34,8 @@ WAITING_READS = 200
 READERS = 2
 WAIT_SECONDS = 30.0
 """How long a caller waits for a place in the queue of units."""
+_HURRIED = 2.0
+_LOOK_AGAIN = 0.005
 _CLOSE_SECONDS = 10.0
 """How long a thread that a dead disk holds is waited for at the end; it ends with the process."""
 
@@ -306,16 +308,28 @@ class SqliteDatabase:
         """Run a query over one consistent state of the database; a change in it raises StorageError."""
         return await self._reads.submit(query)
 
-    async def close(self) -> None:
-        """Finish what waits, then let go of the file. Calling it again does nothing."""
+    async def close(self, grace: float = _CLOSE_SECONDS) -> None:
+        """Finish what waits, then let go of the file; each thread gets `grace` seconds, at least two and at most ten.
+
+        Calling it again does nothing.
+        """
+        limit = min(max(grace, _HURRIED), _CLOSE_SECONDS)
         self._reads.end(len(self._readers))
         for thread in self._readers:
-            await asyncio.to_thread(thread.join, _CLOSE_SECONDS)
+            await _ended(thread, limit)
         # The writer ends last: the last connection brings the WAL file into the main one and removes it.
         self._writes.end(1)
-        await asyncio.to_thread(self._writer.thread.join, _CLOSE_SECONDS)
+        await _ended(self._writer.thread, limit)
         if self._writer.thread.is_alive():
             logger.error("the database does not answer; what it was told last may not be stored")
+
+
+async def _ended(thread: threading.Thread, limit: float) -> None:
+    """Wait for the end of a thread, for so long. In no thread of its own: nobody could break that off."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit
+    while thread.is_alive() and loop.time() < end:  # noqa: ASYNC110 - a thread sets no event when it is gone
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 def _open(path: Path, create: bool) -> tuple[apsw.Connection, list[apsw.Connection]]:

@@ -10,6 +10,7 @@ from relay.errors import StorageError, StorageUnavailable
 from relay.outcome import Deferred, Held, Skipped
 from relay.queue.model import State
 from relay.queue.rules import Room
+from relay.queue.runner import _HURRIED
 from relay.queue.selection import Selection
 from relay.queue.together import MOST
 from relay.status import Reply
@@ -511,3 +512,25 @@ async def test_a_stop_that_cannot_wait_answers_who_waits(house):
     for caller in callers:
         with pytest.raises(StorageUnavailable):
             await caller
+
+
+async def test_a_hurried_stop_does_not_wait_for_a_store_that_never_answers(house):
+    """Accepts, settlements and leases together: the stop ends within the patience of a test, and tells of it."""
+    stuck = asyncio.Event()
+
+    async def never(unit):
+        await stuck.wait()
+
+    house.courier.gate.clear()
+    house.start()
+    await house.accept()
+    await until(lambda: bool(house.runner._attempts._running))
+    flaky = replace_write(house.database, never)
+    house.runner._intake.database = house.runner._settler.database = house.runner._database = flaky
+    caller = asyncio.create_task(house.accept())
+    await until(lambda: bool(house.runner._intake._together._under_way))
+    async with asyncio.timeout(10 * _HURRIED):
+        await house.runner.stop(0.0)
+    with pytest.raises(StorageUnavailable):
+        await caller
+    house.runner._database = house.database
