@@ -72,6 +72,7 @@ PAGES = (
     "relay.web.pages.admin_house",
     "relay.web.pages.admin_messages",
     "relay.web.pages.admin_queue",
+    "relay.web.pages.admin_users",
 )
 """The modules of pages, in the order of the menus."""
 

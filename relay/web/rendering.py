@@ -66,10 +66,13 @@ class Renderer:
 
     def _menus(self, ask: "Ask") -> Callable[[str], list[MenuItem]]:
         here = ask.request.url.path
+        # /admin/queue is within /admin, too: the longest path is where somebody is.
+        within = [route.path for route in self._entries if _within(here, route.path)]
+        current = max(within, key=len, default="")
 
         def menu(name: str) -> list[MenuItem]:
             return [
-                MenuItem(route.path, ask.words(route.entry.key), _within(here, route.path))
+                MenuItem(route.path, ask.words(route.entry.key), route.path == current)
                 for route in self._entries
                 if route.entry is not None and route.entry.menu == name and route.access.allows(ask.role)
             ]
