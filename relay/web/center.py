@@ -11,16 +11,14 @@ from enum import StrEnum
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from relay.delivery_kind import Role
 from relay.errors import RelayError
-from relay.ids import Login, QueueId, next_number, number_of, queue_id_of
+from relay.ids import Login, next_number, number_of, queue_id_of
 from relay.queue.model import State
 from relay.queue.rows import integer
 from relay.reminders.model import RepKey
-from relay.salesforce.record_rows import RecordState
-from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
 from relay.storage.portions import execute_in
+from relay.web.records import NOTHING, Recorded, recorded
 from relay.web.sent_mail import NEWEST, Delivered, Sent, one_message, sent_by
 
 FOLLOW_UPS = """
@@ -37,8 +35,8 @@ ROWS = (25, 50, 100)
 COLUMNS = ("when", "to", "delivery", "logging", "follow_up", "decision", "mode", "size", "id")
 """What can be chosen to be seen beside the subject, in its order."""
 USUAL = ("when", "to", "delivery", "logging")
-_PORTION = 500
-_LOOKED_AT = 2000
+_PORTION = 200
+_LOOKED_AT = 1000
 _RETRIED = (State.HELD, State.DEFERRED)
 
 
@@ -107,8 +105,7 @@ class Line:
     sent: Sent
     actions: tuple[str, ...]
     """At most two of retry_log, retry_delivery, open, follow_up, write_again, archive, unarchive."""
-    link: str
-    """Where its record is in Salesforce; "" when there is none."""
+    recorded: Recorded
     follow_up: str
     """The day that its reminder is due, "-" for one without a day; "" when there is none."""
 
@@ -183,37 +180,17 @@ def lines(
     tx: Transaction, some: Sequence[Sent], rep: RepKey, instance: str, archived: Mapping[str, int]
 ) -> list[Line]:
     """Say of each message what can be done, where its record is, and when it is followed up."""
-    links = record_links(tx, some, instance)
+    records = recorded(tx, some, instance)
     numbers = {number_of(one.id): one.id for one in some}
     due = {
         numbers[integer(message)]: str(day)
         for message, day in execute_in(tx, FOLLOW_UPS, (rep,), list(numbers))
     }
+    made = [(one, records.get(one.id, NOTHING)) for one in some]
     return [
-        Line(
-            one,
-            actions(one, bool(links.get(one.id)), one.id in archived),
-            links.get(one.id, ""),
-            due.get(one.id, ""),
-        )
-        for one in some
+        Line(one, actions(one, bool(record.link), one.id in archived), record, due.get(one.id, ""))
+        for one, record in made
     ]
-
-
-def record_links(tx: Transaction, some: Sequence[Sent], instance: str) -> dict[QueueId, str]:
-    """Give where the first record of each message is in Salesforce."""
-    records = {one.logging.id: one.id for one in some if one.logging and one.logging.role is Role.RECORD}
-    found: dict[QueueId, str] = {}
-    for delivery, rows in RecordStore().of_deliveries(tx, list(records)).items():
-        for row in rows:
-            if row.state is RecordState.MADE and row.salesforce_id and instance:
-                found.setdefault(records[delivery], record_link(instance, row.salesforce_id))
-    return found
-
-
-def record_link(instance: str, record: str) -> str:
-    """Give the address of a record's page, which Salesforce leads to in Classic and Lightning alike."""
-    return f"{instance.rstrip('/')}/{record}"
 
 
 def actions(sent: Sent, recorded: bool, archived: bool) -> tuple[str, ...]:

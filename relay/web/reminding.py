@@ -20,8 +20,8 @@ from relay.salesforce.record_rows import RecordState
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
 from relay.web.asking import Ask
-from relay.web.center import record_link
 from relay.web.record_ids import record_id
+from relay.web.records import instance_of, record_link
 
 STORE = ReminderStore()
 SWITCHES = SwitchStore()
@@ -85,8 +85,7 @@ def turned(tx: Transaction, ask: Ask, rep: Rep) -> bool:
 
 def shown(ask: Ask, one: Reminder, rep: Rep, now_day: date) -> Shown:
     """Say how a reminder is shown."""
-    settings = ask.house.configuration.settings.salesforce
-    link = record_link(settings.instance, one.salesforce_id) if settings and one.salesforce_id else ""
+    link = record_link(instance_of(ask), one.salesforce_id or "")
     late = one.values.state is State.OPEN and one.values.due is not None and one.values.due < now_day
     return Shown(one, link, one.sync(is_on(ask, rep)).value, late)
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.browser import Browser, open_browser
+from tests.support.salesforce import salesforce as salesforce
 
 
 @pytest.fixture

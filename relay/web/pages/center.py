@@ -35,6 +35,7 @@ from relay.web.center import (
     span,
 )
 from relay.web.pages.today import DELIVERED_MARKS, MARKS
+from relay.web.records import instance_of
 from relay.web.reminding import Shown, due_lists, key_of
 from relay.web.sent_mail import Logged, below_of
 
@@ -120,8 +121,7 @@ def _day(text: str) -> date | None:
 async def _values(ask: Ask) -> dict[str, object]:
     whose = _whose(ask)
     search, below = _search(ask, whose), below_of(ask.query("below"))
-    settings = ask.house.configuration.settings.salesforce
-    instance = settings.instance if settings else ""
+    instance = instance_of(ask)
 
     def read(
         tx: Transaction,

@@ -18,7 +18,8 @@ from relay.storage.database import Transaction
 from relay.web.access import Access, PageRoute, get
 from relay.web.asking import Ask
 from relay.web.mail_body import POLICY, harmless, parts_of
-from relay.web.pages.today import line_of
+from relay.web.pages.today import Line, line_of
+from relay.web.records import NOTHING, ShownRecording, instance_of, recorded, shown_recording
 from relay.web.sent_mail import one_message
 
 _EVENTS = 500
@@ -55,16 +56,22 @@ async def show(ask: Ask) -> Response:
     """Show everything that is known of a message."""
     found, events = await _found(ask)
     mine = found.login == ask.rep.login
-    line = None
-    if mine:
-        sent = await ask.house.database.read(lambda tx: one_message(tx, found.id))
-        line = None if sent is None else line_of(sent, ask.now)
+    instance = instance_of(ask)
+
+    def read(tx: Transaction) -> tuple[Line | None, ShownRecording]:
+        sent = one_message(tx, found.id) if mine else None
+        records = {} if sent is None else recorded(tx, [sent], instance)
+        line = None if sent is None else line_of(sent, ask.now, records.get(sent.id, NOTHING))
+        return line, shown_recording(tx, [one.id for one in found.deliveries], instance)
+
+    line, recording = await ask.house.database.read(read)
     return ask.render(
         "message.html",
         200,
         message=found,
         mine=mine,
         line=line,
+        recording=recording,
         steps=[step_of(one, ask) for one in events],
         marks=_MARKS,
         kept=mine and any(one.state not in FINAL for one in found.deliveries),

@@ -4,6 +4,7 @@ The list asks for itself again every second or two and is answered 204 while not
 is the same list, as it was when the page was loaded.
 """
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,17 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from relay.delivery_kind import Role
-from relay.ids import DeliveryId
+from relay.ids import DeliveryId, QueueId
 from relay.queue import by_hand
 from relay.queue.by_hand import Act
 from relay.queue.model import State
 from relay.queue.selection import ListedDelivery, Selection
+from relay.salesforce.amending import Amending
+from relay.salesforce.exchange import SalesforceError
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
+from relay.web.records import NOTHING, Recorded, instance_of, recorded
 from relay.web.sent_mail import Logged, Sent, below_of, sent_by
 
 _DAY = 86_400_000_000
@@ -29,6 +33,8 @@ _ROWS = 50
 _COUNTED = 200
 """Messages that the numbers above the list are counted over."""
 _SECOND = 1_000_000
+_UNDO_LIMIT = 20.0
+"""Seconds that Salesforce has for deleting what is taken back, while somebody waits."""
 _OPEN = (State.WAITING, State.QUEUED, State.DEFERRED, State.HELD)
 
 SHOWN: Mapping[str, frozenset[Logged]] = {
@@ -58,11 +64,17 @@ class Line:
     """Seconds until its record is made; None when it does not wait for a time."""
     may_stop: bool
     may_retry: bool
+    recorded: Recorded = NOTHING
 
     @property
     def mark(self) -> str:
         """Give the mark of its logging."""
-        return MARKS[self.sent.logged]
+        return "skip" if self.recorded.undone else MARKS[self.sent.logged]
+
+    @property
+    def logged(self) -> str:
+        """Give the name of how its logging stands."""
+        return "undone" if self.recorded.undone else self.sent.logged.value
 
 
 def routes() -> Sequence[PageRoute]:
@@ -72,6 +84,7 @@ def routes() -> Sequence[PageRoute]:
         get("/today/list", show_list, Access.SIGNED_IN),
         post("/deliveries/{id}/stop", stop, Access.SIGNED_IN),
         post("/deliveries/{id}/retry", retry, Access.SIGNED_IN),
+        post("/deliveries/{id}/undo", undo, Access.SIGNED_IN),
     )
 
 
@@ -92,11 +105,14 @@ async def _listed(ask: Ask) -> dict[str, object]:
     shown = ask.query("show", "all")
     shown = shown if shown in SHOWN else "all"
     below = below_of(ask.query("below"))
-    recent = await ask.house.database.read(
-        lambda tx: sent_by(tx, ask.rep.login, ask.now - _DAYS * _DAY, _COUNTED, below)
-    )
-    wanted = [one for one in recent if one.logged in SHOWN[shown]]
-    lines = [line_of(one, ask.now) for one in wanted[:_ROWS]]
+
+    def read(tx: Transaction) -> tuple[list[Sent], list[Sent], dict[QueueId, Recorded]]:
+        recent = sent_by(tx, ask.rep.login, ask.now - _DAYS * _DAY, _COUNTED, below)
+        wanted = [one for one in recent if one.logged in SHOWN[shown]]
+        return recent, wanted, recorded(tx, wanted[:_ROWS], instance_of(ask))
+
+    recent, wanted, records = await ask.house.database.read(read)
+    lines = [line_of(one, ask.now, records.get(one.id, NOTHING)) for one in wanted[:_ROWS]]
     counts = Counter(one.logged for one in recent)
     numbers = {name: sum(counts[one] for one in group) for name, group in SHOWN.items()}
     more = wanted[_ROWS - 1].id if len(wanted) > _ROWS else ""
@@ -118,7 +134,7 @@ def _version(lines: Sequence[Line], numbers: Mapping[str, int]) -> str:
     return hashlib.sha256(repr((lines, numbers)).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
-def line_of(sent: Sent, now: int) -> Line:
+def line_of(sent: Sent, now: int, recorded: Recorded = NOTHING) -> Line:
     """Say what can be done about a message's logging now."""
     target = sent.logging
     if target is None:
@@ -132,6 +148,7 @@ def line_of(sent: Sent, now: int) -> Line:
         wait if wait is not None and wait > 0 else None,
         may_stop=target.state in _OPEN,
         may_retry=target.state in (State.HELD, State.DEFERRED),
+        recorded=recorded,
     )
 
 
@@ -145,6 +162,29 @@ async def retry(ask: Ask) -> Response:
     one = await _mine(ask)
     act = by_hand.release() if one.state is State.HELD else by_hand.retry()
     return await act_on(ask, act, "retried")
+
+
+async def undo(ask: Ask) -> Response:
+    """Take back what a message was recorded as: deleted in Salesforce, and never made again."""
+    text, house = ask.path("id"), ask.house
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise ask.refuse()
+    mine = Selection(ids=(DeliveryId(int(text)),), login=ask.rep.login, states=tuple(State), role=Role.RECORD)
+    found = await house.database.read(lambda tx: house.queue.list(tx, mine, 1))
+    client = house.actions.salesforce()
+    if not found or client is None:
+        raise ask.refuse()
+    amending = Amending(house.database, client, house.clock, ask.rep.login)
+    try:
+        async with asyncio.timeout(_UNDO_LIMIT):
+            done = await amending.undo(await amending.rows([found[0].id]))
+        said = "undo_later" if any(one.fault for one in done) else "undone" if done else "too_late"
+    except (SalesforceError, TimeoutError):
+        said = "undo_later"
+    await house.database.write(lambda tx: ask.audit(tx, "record.undone", found[0].message))
+    if ask.field("back") == "message":
+        return ask.redirect(f"/messages/{found[0].message}", said=said)
+    return ask.redirect("/today", said=said)
 
 
 async def act_on(ask: Ask, act: Act, said: str) -> Response:
