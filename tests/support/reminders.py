@@ -121,7 +121,7 @@ def directory_of(configuration: Configuration) -> Directory:
 @asynccontextmanager
 async def desk(salesforce: Simulator, folder: Path, clock: FakeClock | None = None) -> AsyncIterator[Desk]:
     """Set up an empty store beside a simulated Salesforce, with the real client between them."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - one call, before anything runs
     configuration, users = configured(salesforce, folder)
     clock = clock or FakeClock(int(salesforce.now().timestamp()) * 1_000_000)
     database = await SqliteDatabase.open(folder / DATABASE_NAME, create=True)
