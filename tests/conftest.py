@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 PROGRAMS = {
+    "strace": ("strace",),
     "swaks": ("swaks",),
     "msmtp": ("msmtp",),
     "mutt": ("mutt",),
