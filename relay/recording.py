@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from relay.clock import Clock, rfc3339
@@ -40,6 +41,7 @@ NOT_CONFIGURED = Deferred(
     "salesforce",
 )
 _SHORTEST_LOOK, _LONGEST_LOOK = 1.0, 60.0
+_FORGET_EVERY = 3600.0
 _LAST_ROUND = 5.0
 """Seconds that a round gets to end when the relay stops; what it had begun is looked for by the next one."""
 
@@ -91,6 +93,8 @@ class Recording:
         self._calls: Calls | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
+        self._keep = timedelta(days=400)
+        self._forget_at = 0.0
 
     @property
     def client(self) -> "SalesforceClient | None":
@@ -100,6 +104,7 @@ class Recording:
     def use(self, configuration: Configuration) -> None:
         """Go by these settings from now on; what is under way ends by the earlier ones."""
         settings = configuration.settings
+        self._keep = settings.retention.events
         if settings.salesforce is None:
             self._leave(None)
             return
@@ -207,8 +212,11 @@ class Recording:
     async def _step(self) -> float:
         if self._tools is None:
             return _LONGEST_LOOK
-        from relay.salesforce.background import step
+        from relay.salesforce.background import forget, step
 
+        if self._clock.monotonic() >= self._forget_at:
+            self._forget_at = self._clock.monotonic() + _FORGET_EVERY
+            await forget(self._tools, self._keep)
         return await step(self._tools)
 
     def hurry(self) -> None:

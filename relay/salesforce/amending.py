@@ -13,8 +13,10 @@ from relay.maillog.store import MailLog
 from relay.salesforce.client import SalesforceClient
 from relay.salesforce.exchange import Changed, NewRecord
 from relay.salesforce.model import Fault, FaultKind, Written
+from relay.salesforce.org import Organization
 from relay.salesforce.record_rows import RecordRow, RecordState
 from relay.salesforce.store import RecordStore
+from relay.salesforce.uncertain import settle_rows
 from relay.storage.database import Database, Transaction
 
 _PEOPLE = ("003", "00Q")
@@ -50,7 +52,9 @@ class Amending:
         """Take records back: a tombstone each, and those that the relay has made are deleted in Salesforce.
 
         What something else had logged stays there. What cannot be deleted now is, when it is undone once more.
+        Raises SalesforceError when it cannot be found out whether something was made.
         """
+        rows = await self._certain(rows)
         todo = [
             row
             for row in rows
@@ -58,6 +62,19 @@ class Amending:
         ]
         await self.database.write(lambda tx: self._bury(tx, todo))
         return [await self._delete(row) for row in todo]
+
+    async def _certain(self, rows: Sequence[RecordRow]) -> Sequence[RecordRow]:
+        """Look for what was asked for and whose answer nobody knows: it must not stay behind."""
+        uncertain = [row for row in rows if row.state is RecordState.STARTED]
+        if not uncertain:
+            return rows
+        shape = await Organization(self.client, self.clock).shape()
+        for identity in {row.identity for row in uncertain}:
+            some = [row for row in uncertain if row.identity == identity]
+            await settle_rows(self.database, self.store, self.client, self.clock, identity, some, shape)
+        keys = [row.key for row in rows]
+        after = await self.database.read(lambda tx: self.store.by_keys(tx, keys))
+        return [after[key] for key in keys if key in after]
 
     def _bury(self, tx: Transaction, rows: Sequence[RecordRow]) -> None:
         now = self.clock.now()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 from relay.ids import DeliveryId
@@ -38,6 +39,13 @@ async def step(tools: Tools) -> float:
         return _EVERY
     due = await tools.database.read(tools.store.next_rematch)
     return _EVERY if due is None else (due - tools.clock.now()) / _SECOND
+
+
+async def forget(tools: Tools, keep: timedelta) -> None:
+    """Forget records and what is known of them when their time is over (retention.events). Raises StorageError."""
+    before = tools.clock.now() - keep // timedelta(microseconds=1)
+    while await tools.database.write(partial(tools.store.forget, before=before, limit=_PORTION)) >= _PORTION:
+        pass
 
 
 # Matching again

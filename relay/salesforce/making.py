@@ -155,13 +155,20 @@ class Maker:
         await asyncio.gather(*(do(identity, items) for identity, items in groups.items()))
 
     async def _look(self, identity: str, items: list[_Item]) -> None:
-        """Look for what may be there: what nobody knows of, and with `already_logged: check` everything."""
+        """Look for what may be there: what nobody knows of, and with `already_logged: check` everything.
+
+        A delivery that was claimed before is looked for, too: a restored backup does not know what was made after it.
+        """
         check = self._tools.settings.already_logged == "check"
-        looked = [one for one in items if one.making.written is None and (check or one.look)]
+        looked = [
+            one
+            for one in items
+            if one.making.written is None and (check or one.look or one.work.delivery.fence > 1)
+        ]
         if not looked:
             return
         tools = self._tools
-        wanted = [self._wanted(one, foreign=check) for one in looked]
+        wanted = [self._wanted(one) for one in looked]
         try:
             found = await find(tools.client, identity, wanted, self._shape)
         except SalesforceError as exc:
@@ -176,12 +183,12 @@ class Maker:
                 if not one.look:  # something else has made it, with all that it wanted to hang on it
                     one.making.missing = []
 
-    def _wanted(self, one: _Item, *, foreign: bool) -> Wanted:
+    def _wanted(self, one: _Item) -> Wanted:
         assert one.work.facts is not None
         ahead = self._tools.client.server_now() - self._tools.clock.now()
         since = one.row.first_started_at if one.look else one.work.facts.sent_at
         return Wanted(
-            one.row.key, one.row.object, one.row.find_by, (since or one.row.created_at) + ahead, foreign
+            one.row.key, one.row.object, one.row.find_by, (since or one.row.created_at) + ahead, not one.look
         )
 
     async def _not_asked(self, items: Sequence[_Item], fault: Fault) -> None:

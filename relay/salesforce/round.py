@@ -19,13 +19,11 @@ from relay.queue.settlement import BROKEN, UNREADABLE
 from relay.salesforce.asked import with_controls
 from relay.salesforce.concluding import conclude, fail, settings_of
 from relay.salesforce.exchange import LOOK_UP, SalesforceError
-from relay.salesforce.looking import Wanted, assign, find
 from relay.salesforce.making import Maker
 from relay.salesforce.matching import NOTHING_NAMED, Explicit, match, to_look_up
 from relay.salesforce.model import (
     NO_CONTROLS,
     Fault,
-    Made,
     Match,
     MessageFacts,
     Opportunity,
@@ -41,8 +39,8 @@ from relay.salesforce.reading import Wants, wants_of
 from relay.salesforce.recipients import with_header
 from relay.salesforce.record_rows import RecordRow, RecordState, Told
 from relay.salesforce.rematch_times import wait_until_next
+from relay.salesforce.uncertain import settle_rows
 from relay.salesforce.work import IMPORTED, Tools, Work
-from relay.storage.database import Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -160,10 +158,13 @@ class Round:
         for row in (row for one in works for row in one.rows):
             if row.state is RecordState.STARTED:
                 by_identity[row.identity].append(row)
+        client, clock = self._tools.client, self._tools.clock
         for identity, rows in by_identity.items():
             of = {row.delivery for row in rows}
             try:
-                await self._settle_rows(identity, rows, shape)
+                await settle_rows(
+                    self._tools.database, self._tools.store, client, clock, identity, rows, shape
+                )
             except SalesforceError as exc:
                 self._all_failed([one for one in works if one.id in of], exc.fault)
         if by_identity:
@@ -173,31 +174,6 @@ class Round:
             for one in works:
                 one.rows = after[one.id]
                 one.outcome = one.outcome or _done(one.rows)
-
-    async def _settle_rows(self, identity: str, rows: Sequence[RecordRow], shape: OrgShape) -> None:
-        tools = self._tools
-        ahead = tools.client.server_now() - tools.clock.now()
-        wanted = [
-            Wanted(row.key, row.object, row.find_by, (row.first_started_at or row.created_at) + ahead)
-            for row in rows
-        ]
-        found = await find(tools.client, identity, wanted, shape)
-        ids = [each.id for some in found.values() for each in some]
-        known = await tools.database.read(lambda tx: tools.store.known(tx, ids))
-        there = assign(wanted, found, known)
-        made = [
-            (row.key, Made(there[row.key], row.object), row.pending, row.reason)
-            for row in rows
-            if row.key in there
-        ]
-        gone = [(row.key, "it was asked for, and is not there") for row in rows if row.key not in there]
-
-        def keep(tx: Transaction) -> None:
-            now = tools.clock.now()
-            tools.store.made(tx, made, now)
-            tools.store.not_made(tx, gone, now)
-
-        await tools.database.write(keep)
 
     # Reading and matching
 

@@ -195,3 +195,40 @@ async def test_past_mail(tmp_path: Path, salesforce: Simulator) -> None:
         await house.recorded(*[QueueId(one["message"]) for one in again.items[:2]])
         assert len(salesforce.rows("EmailMessage")) == 2
     assert salesforce.refused == []
+
+
+async def test_undoing_what_nobody_knows_of(tmp_path: Path, salesforce: Simulator) -> None:
+    """The answer to a creation was lost: undoing looks for the record, and leaves none behind."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce) as house:
+        await house.recorded(await house.accept())
+        salesforce.inject(Injected(Action.RESET_AFTER_COMMIT, path=r"/composite/?$"))
+        message = await house.accept()
+        await house.tried(message)
+        assert len(salesforce.rows("EmailMessage")) == 2
+        ran = await records(house, "undo", message, "--json")
+        assert ran.code == 0, ran.err
+        assert len(salesforce.rows("EmailMessage")) == 1
+
+
+async def test_a_restored_backup(tmp_path: Path, salesforce: Simulator) -> None:
+    """What was recorded after a backup was made is found when the backup is put back and released: not made again."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False) as house:
+        message = await house.accept()
+        async with asyncio.timeout(10):
+            while (await house.delivery(message)).state is not State.QUEUED:  # noqa: ASYNC110 - it is in the store
+                await asyncio.sleep(0.01)
+        contact = salesforce.rows("Contact")[0]["Id"]
+        salesforce.add(
+            "EmailMessage",
+            MessageIdentifier=(await house.delivery(message)).message_id,
+            ToIds=[contact],
+            Status="3",
+            Subject="The offer",
+        )
+        await house.database.write(lambda tx: house.queue.hold_everything(tx, "restored from a backup of …"))
+        await records(house, "retry", message)
+        house.start()
+        await house.recorded(message)
+        assert len(salesforce.rows("EmailMessage")) == 1

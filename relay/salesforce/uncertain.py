@@ -1,0 +1,46 @@
+"""Find out about records that were asked for and whose answer nobody knows: by looking for them in Salesforce."""
+
+from collections.abc import Sequence
+
+from relay.clock import Clock
+from relay.salesforce.client import SalesforceClient
+from relay.salesforce.looking import Wanted, assign, find
+from relay.salesforce.model import Made
+from relay.salesforce.org_shape import OrgShape
+from relay.salesforce.record_rows import RecordRow
+from relay.salesforce.store import RecordStore
+from relay.storage.database import Database, Transaction
+
+
+async def settle_rows(
+    database: Database,
+    store: RecordStore,
+    client: SalesforceClient,
+    clock: Clock,
+    identity: str,
+    rows: Sequence[RecordRow],
+    shape: OrgShape,
+) -> None:
+    """Store of rows of one identity that are marked as started whether they are there. Raises SalesforceError."""
+    ahead = client.server_now() - clock.now()
+    wanted = [
+        Wanted(row.key, row.object, row.find_by, (row.first_started_at or row.created_at) + ahead)
+        for row in rows
+    ]
+    found = await find(client, identity, wanted, shape)
+    ids = [each.id for some in found.values() for each in some]
+    known = await database.read(lambda tx: store.known(tx, ids))
+    there = assign(wanted, found, known)
+    made = [
+        (row.key, Made(there[row.key], row.object), row.pending, row.reason)
+        for row in rows
+        if row.key in there
+    ]
+    gone = [(row.key, "it was asked for, and is not there") for row in rows if row.key not in there]
+
+    def keep(tx: Transaction) -> None:
+        now = clock.now()
+        store.made(tx, made, now)
+        store.not_made(tx, gone, now)
+
+    await database.write(keep)
