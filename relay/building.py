@@ -39,6 +39,8 @@ class Built:
     """By listener name, for those with TLS."""
     credentials: CredentialRules
     runner: RunnerRules
+    page_context: ssl.SSLContext | None = None
+    """The page's, where it has TLS."""
 
     def with_directory(self, directory: Directory) -> "Built":
         """Give the same under other reps. Raises ConfigError when no rules can be made of them."""
@@ -54,6 +56,7 @@ def build(configuration: Configuration, directory: Directory) -> Built:
         listener_contexts(configuration),
         _credential_rules(configuration),
         rules_of(configuration.settings, configuration.hostname),
+        _page_context(configuration),
     )
 
 
@@ -102,6 +105,15 @@ def _listener_context(configuration: Configuration, listener: ListenerSettings) 
     return server_context(
         configuration.resolve(tls.certificate), key, minimum=tls.minimum_version, client_ca=client_ca
     )
+
+
+def _page_context(configuration: Configuration) -> ssl.SSLContext | None:
+    web, tls = configuration.settings.web, configuration.settings.tls
+    if web is None or web.tls == "none" or tls is None:
+        return None
+    key = read_secret(tls.private_key, configuration.path.parent)
+    certificate = configuration.resolve(tls.certificate)
+    return server_context(certificate, key, minimum=tls.minimum_version, client_ca=None)
 
 
 def _credential_rules(configuration: Configuration) -> CredentialRules:

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from relay.config.loader import Configuration
-from relay.config.secrets import read_secret
 from relay.directory.credentials import Credentials
 from relay.directory.model import Directory
 from relay.maillog.events import Event
@@ -18,7 +18,6 @@ from relay.queue.model import NewMessage
 from relay.queue.runner import Runner
 from relay.queue.store import QueueStore
 from relay.storage.sqlite import SqliteDatabase
-from relay.tls import server_context
 from relay.web.listening import Doorbell, Server
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ class _Built(Protocol):
     def directory(self) -> Directory: ...
     @property
     def rules(self) -> Rules: ...
+    @property
+    def page_context(self) -> ssl.SSLContext | None: ...
 
 
 class Serving(Protocol):
@@ -160,18 +161,16 @@ class _Lazily:
 
 async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
     """Open the page's port, if the settings name one; the stack closes it. Raises CommandError when it is taken."""
-    configuration = service.built.configuration
-    web = configuration.settings.web
+    web, context = service.built.configuration.settings.web, service.built.page_context
     if web is None:
         return
-    context = None
-    if web.tls == "implicit":
-        tls = configuration.settings.tls
-        assert tls is not None, "the loader refuses web.tls without tls:"
-        key = read_secret(tls.private_key, configuration.path.parent)
-        context = server_context(
-            configuration.resolve(tls.certificate), key, minimum=tls.minimum_version, client_ca=None
-        )
+
+    def renew(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        # Called at every handshake: a reload's certificate is shown to those who come after it.
+        connection.context = service.built.page_context or connection.context
+
+    if context is not None:
+        context.sni_callback = renew
 
     def make() -> Server:
         from relay.web.health import HttpServer

@@ -49,7 +49,6 @@ class Row:
 
 async def show(ask: Ask) -> Response:
     """Show all reps, those found by `q` only."""
-
     reps = ask.house.actions.directory().reps()
 
     def read(tx: Transaction) -> tuple[Mapping[Login, int], Mapping[str, int]]:
