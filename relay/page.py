@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from relay.config.loader import Configuration
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_DIGESTS_AFTER = 30.0
 _CONNECTIONS = 512
 """A browser holds six connections, and stays on each for seconds."""
 
@@ -183,3 +184,32 @@ async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
     bound = await server.start(web.address)
     stack.push_async_callback(server.stop)
     logger.info("the page is on %s://%s", "https" if context else "http", bound)
+    digests = asyncio.create_task(_digests(service))
+    stack.push_async_callback(_ended, digests)
+
+
+async def _digests(service: Serving) -> None:
+    """Send the daily digests; what writes them is loaded a while after the start."""
+    await asyncio.sleep(_DIGESTS_AFTER)
+    from relay.web.digest import Digest
+
+    await Digest(_Desk(service), service.database, service.store, service.clock).run()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class _Desk:
+    """What the digest's mail is sent with (relay.web.mailing.Sending)."""
+
+    def __init__(self, service: Serving) -> None:
+        self.actions = ServiceActions(service)
+        self.clock = service.clock
+
+    @property
+    def configuration(self) -> Configuration:
+        """Give the settings in force."""
+        return self.actions.configuration()

@@ -6,8 +6,11 @@ From the null path and with NOTIFY=NEVER, as delivery reports are: nothing is ev
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import TYPE_CHECKING, Protocol
 
 from relay.address import Address
+from relay.clock import Clock
+from relay.config.loader import Configuration
 from relay.delivery_kind import Role, Transport
 from relay.directory.model import Rep
 from relay.envelope import Envelope, Recipient
@@ -18,12 +21,33 @@ from relay.queue.dsn import rfc5322_date
 from relay.queue.model import NewMessage
 from relay.queue.rules import rules_of
 from relay.texts import words
-from relay.web.asking import House
+
+if TYPE_CHECKING:
+    from relay.web.actions import Actions
 
 RULE = "notices"
 
 
-async def send(house: House, rep: Rep, key: str, to: Address | None = None, **values: object) -> None:
+class Sending(Protocol):
+    """What mail of the relay's own is sent with; relay.web.asking.House is it."""
+
+    @property
+    def actions(self) -> "Actions":
+        """Give what the service can be made to do."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Give the clock."""
+        ...
+
+    @property
+    def configuration(self) -> Configuration:
+        """Give the settings in force."""
+        ...
+
+
+async def send(house: Sending, rep: Rep, key: str, to: Address | None = None, **values: object) -> None:
     """Mail the text `KEY.body` under `KEY.subject`, in the rep's language, to the rep's first address (or `to`).
 
     Durable when this returns. What is secret stands in the body alone: subjects are logged. Raises StorageError.
@@ -35,9 +59,17 @@ async def send(house: House, rep: Rep, key: str, to: Address | None = None, **va
     await send_text(house, recipient, text(f"{key}.subject"), body)
 
 
-async def send_text(house: House, recipient: Address, subject: str, body: str, html: str = "") -> None:
-    """Mail a text, and the same as HTML where it is given."""
-    number, now = house.actions.next_number(), house.clock.now()
+async def send_text(
+    house: Sending,
+    recipient: Address,
+    subject: str,
+    body: str,
+    html: str = "",
+    *,
+    number: int | None = None,
+) -> None:
+    """Mail a text, and the same as HTML where it is given; `number`: of the message, where it is known before."""
+    number, now = house.actions.next_number() if number is None else number, house.clock.now()
     hostname, sender = house.configuration.hostname, _sender(house)
     content = compose(sender, str(recipient), subject, body, html, f"<{queue_id_of(number)}@{hostname}>", now)
     wide = not str(recipient).isascii()
@@ -84,7 +116,7 @@ def compose(
     return octets.replace(b"\r\n.", b"\r\n..")
 
 
-def _sender(house: House) -> str:
+def _sender(house: Sending) -> str:
     configuration = house.configuration
     return rules_of(configuration.settings, configuration.hostname).reporter.sender
 
