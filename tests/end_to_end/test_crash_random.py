@@ -6,6 +6,7 @@ RELAY_TEST_CRASHES says how often each of the two loops is killed; by default so
 import os
 import random
 import re
+import signal
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import pytest
 
 from relay.demo.captured import Captured
 from tests.support.crash_load import Account, Load, settle_accounts
-from tests.support.crash_stage import Stage, crash_stage
+from tests.support.crash_stage import KILLED, Stage, crash_stage
 from tests.support.moody_hop import MoodyHop
 from tests.support.raw_client import RawClient
 
@@ -42,21 +43,29 @@ def _reported(captured: Sequence[Captured]) -> dict[str, Counter[str]]:
 
 
 @pytest.mark.timeout(120 + CRASHES * 15)
-@pytest.mark.parametrize("loop", ["", "asyncio"], ids=["installed", "asyncio"])
-def test_killed_at_random(tmp_path: Path, loop: str) -> None:
+@pytest.mark.parametrize(
+    ("loop", "power"),
+    [("", ""), ("asyncio", ""), ("", "power")],
+    ids=["installed", "asyncio", "unsynced writes are lost"],
+)
+def test_killed_at_random(tmp_path: Path, loop: str, power: str) -> None:
     """Whatever was acknowledged has arrived or was reported to its sender, once, but for what a crash may repeat."""
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
     dice = random.Random(seed)
     with MoodyHop(seed) as hop, crash_stage(tmp_path, loop=loop, hop=hop) as stage:
-        stage.start()
+        stage.start(power)
         with Load(stage.relay.gateway, recipients=_three, pause=0.01) as load:
             for _ in range(CRASHES):
                 load.wait_for(load.acknowledged + dice.randrange(20))
                 time.sleep(dice.random() * _MOMENT)
-                stage.service.kill()
+                if power:
+                    stage.service.signal(signal.SIGUSR1)
+                    assert stage.service.wait() == KILLED
+                else:
+                    stage.service.kill()
                 stage.age_spool()
-                stage.start()
+                stage.start(power)
             load.wait_for(load.acknowledged + 10)
         hop.calm = True
         stage.service.run("queue", "retry", "--all")

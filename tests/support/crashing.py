@@ -159,7 +159,7 @@ def main() -> None:
         from relay import server
 
         vars(server)["loop_factory"] = lambda: None
-    from tests.support import crash_points  # noqa: F401 - it registers what arms each point
+    from tests.support import crash_points, losing_disk  # noqa: F401 - they register what arms each point
 
     watch()
     if os.environ.get(POINT):
