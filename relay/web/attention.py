@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from relay.delivery_kind import Role
 from relay.ids import Login
 from relay.queue.model import State
-from relay.queue.playbook import play_for, skeleton
+from relay.queue.playbook import Play, play_for, skeleton
 from relay.queue.selection import ListedDelivery, Selection
 from relay.queue.store import QueueStore
 from relay.salesforce.faults_table import explanation
@@ -110,7 +110,12 @@ def _advice(delivery: ListedDelivery, recording: RecordingRow | None, texts: Map
             FaultKind(recording.kind), Category(recording.category), recording.code, recording.fault
         )
         return explanation(fault, texts=texts)
-    return play_for(delivery.state, delivery.reason).advice
+    return advice_of(play_for(delivery.state, delivery.reason), texts)
+
+
+def advice_of(play: Play, texts: Mapping[str, str]) -> str:
+    """Give the advice of the playbook in the language of `texts`; the English that it is written in where they lack it."""
+    return texts.get(f"play.{play.kind}") or play.advice
 
 
 def grouped(found: Sequence[Trouble]) -> list[Group]:

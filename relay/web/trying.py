@@ -70,7 +70,9 @@ async def try_api(ask: Ask) -> list[Check]:
         async with asyncio.timeout(_LIMIT):
             checks += await _asked(t, client, ask.rep)
     except SalesforceError as error:
-        checks.append(Check("bad", t("try.refused", code=error.fault.code), explanation(error.fault)))
+        checks.append(
+            Check("bad", t("try.refused", code=error.fault.code), explanation(error.fault, t.texts))
+        )
     except TimeoutError:
         checks.append(Check("bad", t("try.late"), t("try.late_advice")))
     return checks
@@ -133,7 +135,7 @@ async def _senders_check(ask: Ask) -> Check:
     try:
         fetched = await fetch(ask)
     except SalesforceError as error:
-        return Check("skip", t("try.senders_unknown"), explanation(error.fault))
+        return Check("skip", t("try.senders_unknown"), explanation(error.fault, t.texts))
     if fetched is None:
         return Check("skip", t("try.senders_unknown"), t("try.senders_advice"))
     own = ask.rep.email_to_salesforce

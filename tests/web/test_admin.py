@@ -98,6 +98,18 @@ async def test_an_auditor_sees_the_queue_and_changes_nothing(tmp_path: Path) -> 
         assert (await copy_of(page, message))[1] is State.HELD
 
 
+async def test_why_it_waits_is_said_in_the_reader_s_language(tmp_path: Path) -> None:
+    """The advice of the playbook is translated."""
+    async with open_page(tmp_path) as page:
+        await sent(page)
+        bea = await page.signed_in("bea")
+        assert "Somebody held it" in (await bea.get("/admin/queue")).text
+        await bea.post("/settings/account", language="es", time_zone="Europe/Madrid")
+        text = (await bea.get("/admin/queue")).text
+        assert "Alguien lo ha retenido" in text
+        assert "Somebody held it" not in text
+
+
 async def test_the_configuration_is_shown_without_its_secrets(tmp_path: Path) -> None:
     """Each setting with where it stands; no hash, no full log copy address."""
     async with open_page(tmp_path) as page:

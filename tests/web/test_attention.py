@@ -71,6 +71,20 @@ async def test_diagnostics_shows_a_row_with_category_code_and_advice(tmp_path: P
             assert ("FIELD_CUSTOM_VALIDATION_EXCEPTION" in text) is there, login
 
 
+async def test_advice_is_given_in_the_reader_s_language(tmp_path: Path) -> None:
+    """Of a fault of Salesforce's, and of the playbook where there is no fault; commands stay as they are typed."""
+    async with open_page(tmp_path) as page:
+        await held(page)
+        await held(page, fault=None)
+        ana = await page.signed_in("ana")
+        await ana.post("/settings/account", language="sv", time_zone="Europe/Stockholm")
+        text = (await ana.get("/attention")).text
+        assert "En valideringsregel i din organisation" in text
+        assert "Någon har hållit kvar det" in text
+        assert "`relay queue release`" in text
+        assert "Somebody held it" not in text
+
+
 async def test_an_unmatched_mail_is_related_by_the_address_of_a_record(tmp_path: Path) -> None:
     """What was named is kept for its delivery, which is due at once."""
     async with open_page(tmp_path) as page:

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from relay.queue.playbook import OTHER, PLAYS, playbook
+from relay.salesforce.fault_words import EXPLANATIONS
+from relay.salesforce.faults_table import explanation
+from relay.salesforce.model import Category, Fault, FaultKind
 from relay.texts import LANGUAGES, preferred, read_texts, words
+from relay.web.attention import advice_of
 
 _HOUSE = Path(__file__).resolve().parents[2] / "relay"
 _ASKED = re.compile(r"""(?:\bt|words|text)(?:\.count)?\(\s*"([a-z0-9_]+(?:\.[a-z0-9_]+)+)"\s*[,)]""")
@@ -17,13 +22,47 @@ def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
+def in_english() -> dict[str, str]:
+    """Give all English texts: those of the files, and those that have their place in code that prints them elsewhere."""
+    plays = {f"play.{kind}": advice for kind, advice in playbook()}
+    return {**read_texts("en"), **EXPLANATIONS, **plays}
+
+
+def told_literally(text: str) -> set[str]:
+    """Give what no language translates: commands, addresses, and names of settings."""
+    return set(
+        re.findall(
+            r"`[^`]+`|https://\S+?(?=[,.]? )|\b(?:salesforce|logging|upstream|limits)\.[a-z_]+\w", text
+        )
+    )
+
+
 @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
 def test_every_language_has_the_same_texts(language: str) -> None:
     """The same keys, none of them empty, with the same placeholders."""
-    english, other = read_texts("en"), read_texts(language)
+    english, other = in_english(), read_texts(language)
     assert sorted(set(english) ^ set(other)) == []
     assert [key for key, text in other.items() if not text.strip()] == []
     assert [key for key in english if placeholders(english[key]) != placeholders(other[key])] == []
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+def test_no_language_translates_commands_and_settings(language: str) -> None:
+    """What is typed or looked for in the settings stands in every language as it is."""
+    english, other = in_english(), read_texts(language)
+    assert sum(len(told_literally(text)) for text in english.values()) > 40
+    assert [key for key in english if told_literally(english[key]) != told_literally(other[key])] == []
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+def test_explanations_and_advice_are_translated(language: str) -> None:
+    """Each is given in the reader's language, and none is left in English."""
+    fault = Fault(FaultKind.AGAIN, Category.INTERMITTENT, "UNABLE_TO_LOCK_ROW", "")
+    texts = words(language).texts
+    assert explanation(fault, texts) != explanation(fault)
+    assert all(advice_of(play, texts) != play.advice for play in (*PLAYS, OTHER))
+    assert all(advice_of(play, {}) == play.advice for play in PLAYS)
+    assert [key for key, text in EXPLANATIONS.items() if texts[key] == text] == []
 
 
 def test_pages_ask_for_texts_that_are_there() -> None:

@@ -14,6 +14,7 @@ from relay.queue.survey import AGES, By, Causes, Shape, go_through
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
+from relay.web.attention import advice_of
 
 _ROWS = 100
 _GROUPS = 20
@@ -41,6 +42,7 @@ async def show(ask: Ask) -> Response:
         "admin_queue.html",
         200,
         causes=causes.largest(_GROUPS),
+        advice=lambda play: advice_of(play, ask.words.texts),
         ages=AGES,
         shape=shape.largest(_GROUPS),
         listed=listed,

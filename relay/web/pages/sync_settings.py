@@ -253,13 +253,17 @@ async def connection(ask: Ask) -> Connection:
     identity = client.identity_of(ask.rep)
     pause = client.paused(identity)
     if pause is not None and pause.until > ask.now:
-        return Connection("reconnect", usage=client.usage(), pause=pause, trouble=explanation(pause.fault))
+        return Connection(
+            "reconnect", usage=client.usage(), pause=pause, trouble=explanation(pause.fault, ask.words.texts)
+        )
     try:
         async with asyncio.timeout(_CONNECTION_LIMIT):
             return await _connected(client, identity)
     except SalesforceError as error:
         pause = client.paused(identity)
-        return Connection("reconnect", usage=client.usage(), pause=pause, trouble=explanation(error.fault))
+        return Connection(
+            "reconnect", usage=client.usage(), pause=pause, trouble=explanation(error.fault, ask.words.texts)
+        )
     except TimeoutError:
         return Connection("late", usage=client.usage())
 
