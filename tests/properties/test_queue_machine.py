@@ -128,9 +128,9 @@ class QueueMachine(RuleBasedStateMachine):
         now = self.clock.now()
         if transport is Transport.SALESFORCE:
             waited = [one for one in self.expected.values() if one.state is State.WAITING]
-            for one in waited:
-                if one.due is not None and one.due <= now:
-                    one.state, one.due = State.QUEUED, now + DELAY
+            for record_ in waited:
+                if record_.due is not None and record_.due <= now:
+                    record_.state, record_.due = State.QUEUED, now + DELAY
         claimed = self.write(lambda tx: self.store.claim(tx, transport, now, limit, lease(self.owner)))
         assert isinstance(claimed, list)
         taken: list[Delivery] = [one for message in claimed for one in message.deliveries]
