@@ -9,12 +9,13 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Protocol
 
 from pydantic_core import PydanticSerializationError, to_json
+
+from relay.event_words import time_of_day, to_the_second, verb_of, words_of
 
 current_message: ContextVar[str] = ContextVar("current_message", default="")
 """The queue id of the message that is worked on; every line written meanwhile carries it."""
@@ -217,23 +218,19 @@ class TextLines:
     def event(self, event: LoggedEvent) -> str:
         """Write an event: `09:14:03 accepted  1Q8ZK2V0T7M3C  ana -> bob@buyer.example  48 KiB`."""
         verb, words = self._told(event)
-        return escape(f"{_time_of_day(event.at)} {verb:<9} {event.message or '-':<13}  {words}")
+        return escape(f"{time_of_day(event.at)} {verb:<9} {event.message or '-':<13}  {words}")
 
     def chapter(self, event: LoggedEvent) -> str:
         """Write an event for the story of its message, whose queue id stands above it."""
         verb, words = self._told(event)
-        return escape(f"{_time_of_day(event.at)} {verb:<9} {words}")
+        return escape(f"{time_of_day(event.at)} {verb:<9} {words}")
 
     def _told(self, event: LoggedEvent) -> tuple[str, str]:
-        kind, _, verb = event.name.partition(".")
-        if kind in ("auth", "report"):
-            verb = f"{kind} {verb}"
-        words = _WORDS.get(event.name, _WORDS.get(kind, _pairs))
-        return verb, words(self._shown(event.data()))
+        return verb_of(event.name), words_of(event.name, self._shown(event.data()))
 
     def record(self, record: logging.LogRecord) -> str:
         """Write a record; each line of a traceback is indented, so that none can be taken for a record."""
-        head = f"{_time_of_day(int(record.created * 1_000_000))} {LEVELS.get(record.levelno, 'note'):<9}"
+        head = f"{time_of_day(int(record.created * 1_000_000))} {LEVELS.get(record.levelno, 'note'):<9}"
         text = self._discretion.prose(record.getMessage())
         line = escape(f"{head} {current_message.get() or '-':<13}  {record.name}: {text}")
         if not record.exc_info or record.exc_info[0] is None:
@@ -254,75 +251,6 @@ class TextLines:
         return shown
 
 
-def _accepted(data: dict[str, object]) -> str:
-    subject = f"  {data['subject']!r}" if data.get("subject") else ""
-    who = data["login"] or data["client"]
-    parts = [f"{who} <{data['sender']}> -> {_people(data['recipients'])}", _size(data["octets"]), data["tls"]]
-    return "  ".join(str(part) for part in parts if part) + f"  {data['decision']}  [{data['rule']}]{subject}"
-
-
-def _refused(data: dict[str, object]) -> str:
-    who = data["login"] or data["client"]
-    rule = f"  [{data['rule']}]" if data["rule"] else ""
-    return f"{who} <{data['sender']}> -> {_people(data['recipients'])}  {data['reply']}{rule}"
-
-
-def _delivery(data: dict[str, object]) -> str:
-    copy = "log copy " if data.get("role") == "log_copy" else ""
-    hop = f" via {data['hop']}" if data.get("hop") else ""
-    next_at = data.get("next_attempt_at")
-    again = f"  again at {_time_of_day(next_at)}" if isinstance(next_at, int) else ""
-    return f"{copy}{_people(data['targets'])}{hop}  {data['reply']}  attempt {data['attempt']}{again}"
-
-
-def _closed(data: dict[str, object]) -> str:
-    sent, failed = data["sent"], data["failed"]
-    total = sent + failed if isinstance(sent, int) and isinstance(failed, int) else "?"
-    seconds = data["seconds"]
-    took = f"{seconds:.1f} s" if isinstance(seconds, float | int) else ""
-    return f"{data['login'] or '-'}  delivered {sent}/{total}, logged: {data['logged']}, {took}"
-
-
-def _sign_in(data: dict[str, object]) -> str:
-    return f"{data['login']!r} from {data['client']} on {data['listener']}: {data['reason']}"
-
-
-def _changed(data: dict[str, object]) -> str:
-    reason = f": {data['reason']}" if data["reason"] else ""
-    return f"{data['verb']} by {data['by']}  {_people(data['targets'])}{reason}"
-
-
-def _pairs(data: dict[str, object]) -> str:
-    return " ".join(f"{name}={_people(value)}" for name, value in data.items())
-
-
-_WORDS: dict[str, Callable[[dict[str, object]], str]] = {
-    "message.accepted": _accepted,
-    "message.refused": _refused,
-    "message.closed": _closed,
-    "delivery": _delivery,
-    "delivery.changed": _changed,
-    "auth.failed": _sign_in,
-    "auth.blocked": _sign_in,
-}
-
-
-def _people(value: object) -> str:
-    if not isinstance(value, tuple | list):
-        return str(value)
-    if len(value) <= 3:
-        return ", ".join(str(one) for one in value)
-    domains = sorted({str(one).rpartition("@")[2] for one in value})
-    more = ", …" if len(domains) > 3 else ""
-    return f"{len(value)} recipients at {', '.join(domains[:3])}{more}"
-
-
-def _size(octets: object) -> str:
-    if not isinstance(octets, int):
-        return ""
-    return f"{octets / 1_048_576:.1f} MiB" if octets >= 1_048_576 else f"{max(1, octets // 1024)} KiB"
-
-
 def _each(show: Callable[[str], str], values: object) -> list[str]:
     return [show(str(value)) for value in values] if isinstance(values, tuple | list) else []
 
@@ -338,17 +266,7 @@ def _traceback(record: logging.LogRecord) -> str:
     return logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
 
 
-@lru_cache(maxsize=16)
-def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
-
-
 def rfc3339(instant: int) -> str:
     """Write an instant as RFC 3339 UTC with milliseconds; one second is formatted once."""
     seconds, microseconds = divmod(instant, 1_000_000)
-    return f"{_second(seconds)}.{microseconds // 1000:03d}Z"
-
-
-def _time_of_day(instant: int) -> str:
-    """Write the time of day in UTC, as everything of the relay is."""
-    return _second(instant // 1_000_000)[11:]
+    return f"{to_the_second(seconds)}.{microseconds // 1000:03d}Z"

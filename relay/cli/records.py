@@ -89,6 +89,8 @@ def list_command(
     if choice.ids and not found:
         fail(_nothing(choice.ids))
     print_items("relay.records.list/1", found, json=json)
+    if not (found or final or choice.states or json):
+        typer.echo("nothing is open; --all shows what is final, too", err=True)
 
 
 def _listed(tx: Transaction, wanted: Sequence[Selection], limit: int) -> list[ListedDelivery]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import typer
 
-from relay.cli.show import Json, ago, instant, print_json, print_table, safe
+from relay.cli.show import Json, ago, instant, minute, print_json, print_table, safe
 from relay.clock import SystemClock
 from relay.ids import DeliveryId
 from relay.queue.model import State
@@ -43,15 +43,14 @@ def _items(one: Shown) -> list[Json]:
 
 def _item(one: Shown, record: RecordRow | None) -> Json:
     delivery, known = one.delivery, one.recording
-    undone = record is not None and record.state is RecordState.UNDONE
     return {
         "message": delivery.message,
         "delivery": delivery.id,
         "salesforce_id": record.salesforce_id if record else None,
         "object": record.object if record else None,
         "related": list(record.related) if record else [],
-        "state": "undone" if undone else delivery.state.value,
-        "reason": (record.reason if undone and record else "") or delivery.reason,
+        "state": _state(one, record),
+        "reason": _reason(one, record),
         "rep": delivery.login,
         "subject": delivery.subject,
         "message_id": delivery.message_id,
@@ -89,7 +88,7 @@ def print_items(schema: str, found: Sequence[Shown], *, json: bool) -> None:
                 record.object if record else "-",
                 (record.salesforce_id if record else None) or "-",
                 one.delivery.subject,
-                one.delivery.reason,
+                _reason(one, record),
             )
             for one in found
             for record in one.records or (None,)
@@ -102,6 +101,11 @@ def _state(one: Shown, record: RecordRow | None) -> str:
     return "undone" if undone else one.delivery.state.value
 
 
+def _reason(one: Shown, record: RecordRow | None) -> str:
+    undone = record is not None and record.state is RecordState.UNDONE
+    return (record.reason if undone and record else "") or one.delivery.reason
+
+
 def print_whole(found: Sequence[Shown]) -> None:
     """Print all that is known of records."""
     for one in found:
@@ -112,6 +116,8 @@ def print_whole(found: Sequence[Shown]) -> None:
         if one.recording is not None:
             for number, line in enumerate(one.recording.why.splitlines()):
                 _line("matched" if number == 0 else "", line)
+            if delivery.state is State.HELD and one.recording.rematch_at:
+                _line("again", f"{minute(one.recording.rematch_at)} UTC")
             if one.recording.code:
                 _line("fault", f"{one.recording.code}: {one.recording.fault} ({one.recording.category})")
         for record in one.records:

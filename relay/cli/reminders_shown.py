@@ -37,6 +37,9 @@ def show_one(command: str, shown: Json, as_json: bool) -> None:
     if as_json:
         print_json(f"relay.reminders.{command}/1", [shown], **shown)
         return
+    if command == "delete":
+        typer.echo(f"{shown['id']}: {safe(str(shown['title']))} (deleted)")
+        return
     due = f", due {shown['due']}" if shown["due"] else ""
     typer.echo(
         f"{shown['id']}: {safe(str(shown['title']))} ({shown['state']}{due}; Salesforce: {shown['sync']})"

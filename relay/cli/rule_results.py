@@ -45,7 +45,8 @@ def _read(path: Path) -> tuple[Example, ...]:
             octets = file.read(_MAXIMUM_OCTETS)
         return read_examples(octets.decode("utf-8"), path.name)
     except OSError as error:
-        fail(f"cannot read {path}: {error.strerror}", EXIT_USAGE)
+        hint = "; docs/matching.md shows what to write there" if isinstance(error, FileNotFoundError) else ""
+        fail(f"cannot read {path}: {error.strerror}{hint}", EXIT_USAGE)
     except UnicodeDecodeError:
         fail(f"{path} is not UTF-8", EXIT_USAGE)
 

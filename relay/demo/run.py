@@ -235,19 +235,21 @@ def _conclude(console: Console, findings: list[Finding], service: Service) -> in
 def _stay(console: Console, house: _House) -> None:
     """Leave everything running until Ctrl-C, and say how to use it."""
     stage, service, salesforce = house.stage, house.service, house.salesforce
-    password = stage.passwords["ana"]
+    password, of_cleo = stage.passwords["ana"], stage.passwords["cleo"]
     console.print(
         f"""
 Still running. Ctrl-C stops it.
 
   swaks         swaks --server 127.0.0.1:{stage.submission} --tls --auth PLAIN --auth-user ana \\
                   --auth-password {password} --from ana@example.com --to kim@buyer.example
+                the same in mode api: --auth-user cleo --auth-password {of_cleo} --from cleo@example.com
   Thunderbird   outgoing server 127.0.0.1, port {stage.submission}, STARTTLS, normal password,
                 user name ana, password {password}
                 (it asks once about the certificate, which is this demonstration's own)
   settings      {stage.config}
   ask it        relay -c {stage.config} queue list
                 relay -c {stage.config} log --follow
+                relay -c {stage.config} records list --all
   page          http://127.0.0.1:{stage.web}/, user name ana, password {stage.page_password}
   Salesforce    {salesforce.url}
                 curl --cacert {salesforce.ca_file} {salesforce.url}/__control__/dump/Task

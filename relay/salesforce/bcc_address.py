@@ -16,7 +16,8 @@ from relay.salesforce.model import Fault, FaultKind, Row
 from relay.salesforce.soql import listed
 
 _LOCAL_PART = "emailtosalesforce"
-_SHAPE = re.compile(rf"{_LOCAL_PART}@[a-z0-9.-]{{1,250}}\.salesforce\.com", re.IGNORECASE)
+_SHAPE = re.compile(rf"{_LOCAL_PART}@[a-z0-9.-]{{1,250}}\.salesforce\.(com|mil|example)", re.IGNORECASE)
+"""`.example` is what a simulated organisation gives."""
 _SEPARATORS = re.compile(r"[\s,;]+")
 _NO_ACCESS = (FaultKind.PERMISSION, FaultKind.GONE, FaultKind.FIELD)
 
