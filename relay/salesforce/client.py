@@ -259,6 +259,10 @@ class SalesforceClient:
         """Tell why calls of this identity are not made now; None when they are."""
         return self._dispatch.pause(identity)
 
+    def gone(self) -> Pause | None:
+        """Tell since when Salesforce answers nobody, and when it is tried again; None while it answers."""
+        return self._dispatch.pauses.gone()
+
     def try_now(self, identity: str | None = None) -> None:
         """End the pauses of one identity, or of all: the next call is made."""
         self._dispatch.pauses.try_now(identity)

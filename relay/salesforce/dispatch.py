@@ -16,7 +16,7 @@ from relay.config.recording import SalesforceSettings
 from relay.errors import RelayError
 from relay.salesforce.exchange import Pause, SalesforceError, Usage
 from relay.salesforce.faults_table import local_fault
-from relay.salesforce.limits import Budget, Pauses, usage_in
+from relay.salesforce.limits import GONE, Budget, Pauses, usage_in
 from relay.salesforce.login import Token
 from relay.salesforce.model import FaultKind
 from relay.salesforce.request import Request, Result
@@ -207,6 +207,8 @@ class Dispatch:
         if result.limit_info is not None and (usage := usage_in(result.limit_info, now)) is not None:
             self.budget.seen(usage)
             self._meter.salesforce_remaining(usage.remaining)
+        if result.reached and (result.fault is None or result.fault.code not in GONE):
+            self.pauses.answered()
         if result.fault is not None:
             self.pauses.failed(identity, result.fault, now)
         if result.fault is None or (result.reached and result.fault.kind not in _NO_PROOF):

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from relay.clock import Clock
@@ -33,6 +34,8 @@ LONGEST_SPACE = 20.0
 _MINUTE = 60.0
 _TOGETHER = 0.01
 """Seconds that the first of a burst waits for the others of the same claim."""
+_GONE_CALLS = 50
+"""How many calls' space there is between rounds while Salesforce is gone: 20 s."""
 _FILES = 4
 """Rounds whose files are sent while others go on."""
 
@@ -91,6 +94,7 @@ class Gathering:
         self._waiting: deque[_Waiting] = deque()
         self._came = asyncio.Event()
         self._full = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._files: set[asyncio.Task[None]] = set()
         self._last = -LONGEST_SPACE
@@ -113,11 +117,13 @@ class Gathering:
         """Space the next round no further, or none any more: somebody waits for it."""
         self._hurrying = self._hurrying or from_now_on
         self._full.set()
+        self._hurried.set()
 
     async def close(self, grace: float) -> None:
         """Let the round under way end for up to `grace` seconds; what it had begun is looked for by the next service."""
         self._closing = True
         self._full.set()
+        self._hurried.set()
         tasks = [one for one in (self._task, *self._files) if one is not None and not one.done()]
         if tasks:
             await asyncio.wait(tasks, timeout=grace)
@@ -130,7 +136,8 @@ class Gathering:
     async def _rounds(self) -> None:
         while self._waiting and not self._closing:
             await self._space()
-            taken = self._take()
+            most = await self._most()
+            taken = self._take(most) if not self._closing else []
             if taken:
                 await self._round(taken)
 
@@ -148,10 +155,30 @@ class Gathering:
                 pass
         self._last = self._clock.monotonic()
 
-    def _take(self) -> list[_Waiting]:
+    async def _most(self) -> int:
+        """Give how many messages the next round may have: one alone tries a Salesforce that was gone.
+
+        While it is gone a round comes now and then, and only says so: thousands of messages that wait cost little.
+        """
+        left = self._gone_for()
+        if left is not None and left > 0:
+            self._hurried.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, self._space_per_call * _GONE_CALLS)):
+                    await self._hurried.wait()
+            left = self._gone_for()
+        return 1 if left is not None and left <= 0 else MOST
+
+    def _gone_for(self) -> float | None:
+        """Give for how many seconds a Salesforce that is gone is not tried; None: it is not gone."""
+        tools = self._tools()
+        gone = tools.client.gone() if tools is not None else None
+        return (gone.until - self._clock.now()) / 1_000_000 if gone is not None else None
+
+    def _take(self, most: int) -> list[_Waiting]:
         taken: list[_Waiting] = []
         octets = 0
-        while self._waiting and len(taken) < MOST:
+        while self._waiting and len(taken) < most:
             octets += self._waiting[0].batch.content.octets
             if taken and octets > OCTETS:
                 break

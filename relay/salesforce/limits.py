@@ -25,6 +25,15 @@ _SPANS: Mapping[FaultKind, tuple[int, ...]] = {
 }
 """How long the first pause is, the second, and all later ones."""
 _EVERYBODY = "*"
+_GONE = "*gone"
+_GONE_SPANS = (30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE)
+"""How long nobody calls a Salesforce that does not answer: what waits to be recorded would only be tried in vain."""
+_GONE_AT_ONCE = frozenset({"NOT_REACHABLE", "TLS_FAILED"})
+_GONE_IN_A_ROW = frozenset({"TIMEOUT", "CONNECTION_RESET", "SERVER_UNAVAILABLE", "HTTP_502", "HTTP_504"})
+GONE = _GONE_AT_ONCE | _GONE_IN_A_ROW
+"""What calls come to when Salesforce is gone."""
+_IN_A_ROW = 4
+"""So many calls without an answer in between mean that Salesforce is gone."""
 _FOR_ALL = frozenset(
     {"API_DISABLED_FOR_ORG", "UNSUPPORTED_API_VERSION", "INACTIVE_ORG", "INACTIVE_ORGANIZATION"}
 )
@@ -101,6 +110,8 @@ def budget_fault(usage: Usage, wait: float | None) -> Fault:
 class _Paused:
     pause: Pause
     times: int
+    probing: bool = False
+    """Whether the one call that tries is under way."""
 
 
 class Pauses:
@@ -108,10 +119,16 @@ class Pauses:
 
     def __init__(self) -> None:
         self._paused: dict[str, _Paused] = {}
+        self._unanswered = 0
 
     def of(self, identity: str) -> Pause | None:
         """Give the pause that this identity is in: its own, or that of everybody."""
-        found = self._paused.get(_EVERYBODY) or self._paused.get(identity)
+        found = (self._paused.get(key) for key in (_EVERYBODY, _GONE, identity))
+        return next((one.pause for one in found if one is not None), None)
+
+    def gone(self) -> Pause | None:
+        """Give the pause of a Salesforce that did not answer the last calls."""
+        found = self._paused.get(_GONE)
         return found.pause if found else None
 
     def refusal(self, identity: str, now: int, *, probe: bool = True) -> Fault | None:
@@ -119,39 +136,50 @@ class Pauses:
 
         With probe=False nobody is made the one that tries by the asking alone.
         """
-        for key in (_EVERYBODY, identity):
-            found = self._paused.get(key)
-            if found is None:
-                continue
+        known = {key: one for key in (_EVERYBODY, _GONE, identity) if (one := self._paused.get(key))}
+        for found in known.values():
             if now < found.pause.until:
                 wait = (found.pause.until - now) / SECOND
                 return replace(found.pause.fault, retry_after=wait, maybe_done=False)
-            if probe:
-                self._paused[key] = replace(found, pause=replace(found.pause, until=now + PROBE))
+        for key, found in known.items() if probe else ():
+            self._paused[key] = replace(found, pause=replace(found.pause, until=now + PROBE), probing=True)
         return None
 
     def failed(self, identity: str, fault: Fault, now: int) -> None:
         """Take what a call came to: some faults pause the identity, or everybody."""
-        spans = _SPANS.get(fault.kind)
-        if spans is None:
-            return
-        everybody = fault.kind is FaultKind.LIMIT or fault.code in _FOR_ALL
-        key = _EVERYBODY if everybody else identity
-        before = self._paused.get(key)
-        if before is not None and now < before.pause.until - PROBE:
-            return  # another call that was under way came to the same
+        key, spans = self._key(identity, fault), _SPANS.get(fault.kind, _GONE_SPANS)
+        before = self._paused.get(key) if key is not None else None
+        if key is None or (before is not None and now < before.pause.until and not before.probing):
+            return  # it pauses nobody, or another call that was under way came to the same
+        everybody = key in (_EVERYBODY, _GONE)
         times = before.times + 1 if before else 0
         span = max(spans[min(times, len(spans) - 1)], round((fault.retry_after or 0) * SECOND))
         since = before.pause.since if before else now
         self._paused[key] = _Paused(Pause(fault.kind, since, now + span, fault, everybody), times)
 
+    def _key(self, identity: str, fault: Fault) -> str | None:
+        """Tell whom a fault pauses; None: nobody."""
+        if fault.kind in _SPANS:
+            everybody = fault.kind is FaultKind.LIMIT or fault.code in _FOR_ALL
+            return _EVERYBODY if everybody else identity
+        if fault.code in _GONE_IN_A_ROW:
+            self._unanswered += 1
+        known = _GONE in self._paused and fault.code in _GONE_IN_A_ROW
+        return _GONE if fault.code in _GONE_AT_ONCE or self._unanswered >= _IN_A_ROW or known else None
+
     def succeeded(self, identity: str) -> None:
         """Take that a call was answered: nobody is paused who it was for."""
         self._paused.pop(identity, None)
         self._paused.pop(_EVERYBODY, None)
+        self.answered()
+
+    def answered(self) -> None:
+        """Take that Salesforce answered, whatever it said: it is not gone."""
+        self._unanswered = 0
+        self._paused.pop(_GONE, None)
 
     def try_now(self, identity: str | None) -> None:
         """Let the next call of this identity, or of all, through."""
-        for key in (identity, _EVERYBODY) if identity is not None else tuple(self._paused):
+        for key in (identity, _EVERYBODY, _GONE) if identity is not None else tuple(self._paused):
             if key is not None and (found := self._paused.get(key)):
-                self._paused[key] = replace(found, pause=replace(found.pause, until=0))
+                self._paused[key] = replace(found, pause=replace(found.pause, until=0), probing=False)

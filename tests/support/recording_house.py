@@ -252,6 +252,7 @@ async def recording_house(
         meter,
         lambda: house.runner.wake(),
         lambda: compile_rules(configuration.settings, configuration.place, directory.reps()),
+        space,
     )
     recording.use(configuration)
     runner = Runner(database, queue, mail_log, spool, [courier, recording], rules, clock, meter=meter)

@@ -167,3 +167,37 @@ def test_try_now() -> None:
     one = budget(96)
     one.try_now()
     assert one.refusal(NOW, background=False) is None
+
+
+GONE = local_fault("NOT_REACHABLE", "there is no connection to it")
+LATE = local_fault("TIMEOUT", "there was no answer in time")
+
+
+def test_a_salesforce_that_is_gone_pauses_everybody() -> None:
+    """Nobody listens: nobody calls for half a minute, then one tries; each time longer, up to five minutes."""
+    pauses, now = Pauses(), NOW
+    for seconds in (30, 60, 120, 300, 300):
+        pauses.failed("ana", GONE, now)
+        pauses.failed("ben", GONE, now + SECOND)  # under way when the first failed
+        fault = pauses.refusal("ben", now)
+        assert fault is not None
+        assert fault.retry_after == seconds
+        now += seconds * SECOND
+        assert pauses.refusal("ana", now) is None
+        assert pauses.refusal("ben", now) is not None
+    pauses.answered()
+    assert pauses.refusal("ben", now) is None
+    assert pauses.gone() is None
+
+
+def test_one_answer_that_is_late_is_no_absence() -> None:
+    """Calls that go unanswered pause everybody when there are four in a row, with no answer between."""
+    pauses = Pauses()
+    for _ in range(3):
+        pauses.failed("ana", LATE, NOW)
+    pauses.answered()
+    for _ in range(3):
+        pauses.failed("ana", LATE, NOW)
+    assert pauses.gone() is None
+    pauses.failed("ana", LATE, NOW)
+    assert pauses.gone() is not None
