@@ -1,149 +1,344 @@
-"""The page of a real relay, in a real browser over TLS: what is changed there is in force for the next mail."""
+"""The page as people meet it: Chromium, the real `relay serve` over TLS, mail over SMTP, and the simulated Salesforce."""
 
 import asyncio
-import hashlib
 import smtplib
-import ssl
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page as Tab
+import yaml
+from playwright.async_api import expect
 
-from relay.config.loader import load
+from relay.demo.salesforce.faults import Action, Injected
+from relay.demo.salesforce.simulator import Simulator, started
 from relay.demo.service import free_ports
-from relay.directory.change_store import ChangeStore
 from relay.directory.passwords import hash_password
-from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
-from tests.support.browser import open_browser
-from tests.support.running import BCC, BO_BCC, PASSWORD, RunningRelay, running_relay, trusting
+from tests.support.browser import Browser, Window, open_browser
+from tests.support.eventually import eventually
+from tests.support.running import PASSWORD, RunningRelay, running_relay, trusting
+from tests.support.salesforce import people, rep
+from tests.support.salesforce import settings as salesforce_settings
 
-PAGE_PASSWORD = "correct horse battery staple"
-OTHER = "emailtosalesforce@n3w4ddr3ss.c3.le.salesforce.example"
+pytestmark = pytest.mark.peer("chromium")
+
+SECRET = "correct horse battery staple"
+BCC = "emailtosalesforce@3-c7e5n3t2e4r8.c3.le.salesforce.example"
+BUYER = "person1@buyer.example"
+EMAIL = "EmailMessage"
 
 
-@pytest.fixture
-def port() -> int:
-    """A free port for the page."""
-    return free_ports(1)[0]
+@dataclass(frozen=True, slots=True)
+class House:
+    """A relay with its page, and Salesforce."""
+
+    relay: RunningRelay
+    salesforce: Simulator
+    page: str
+    ana: str
+    """Ana's user in Salesforce."""
+
+    def send(self, to: str, subject: str, login: str = "ana") -> None:
+        """Send a mail as a mail client does."""
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = f"{login}@example.com", to, subject
+        mail["Message-ID"] = f"<{subject.replace(' ', '-')}@example.com>"
+        mail.set_content("Hello")
+        with self.connected(login) as client:
+            client.send_message(mail)
+
+    def connected(self, login: str = "ana") -> smtplib.SMTP:
+        """Give a connection that is signed in by app password. Raises SMTPAuthenticationError."""
+        client = smtplib.SMTP("127.0.0.1", self.relay.submission, timeout=20)
+        try:
+            client.starttls(context=trusting(self.relay.ca))
+            client.login(login, {"ana": PASSWORD, "bo": "bo-app-password-0002"}[login])
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    def tasks(self) -> list[dict[str, object]]:
+        """Give the open and completed to-dos in Salesforce, without what mail was logged as."""
+        return [row for row in self.salesforce.rows("Task") if row.get("TaskSubtype") != "Email"]
 
 
-@pytest.fixture
-def relay(tmp_path: Path, port: int) -> Iterator[RunningRelay]:
-    """A relay with a page over TLS; ana has a password there."""
-    token = {"name": "Laptop", "sha256": hashlib.sha256(PASSWORD.encode()).hexdigest()}
-    ana = {
-        "login": "ana",
-        "addresses": ["ana@example.com"],
-        "email_to_salesforce": BCC,
-        "password": hash_password(PAGE_PASSWORD.encode()),
-        "tokens": [token],
-        "web_role": "admin",
-    }
-    bo = {"login": "bo", "addresses": ["bo@example.com"], "email_to_salesforce": BO_BCC, "tokens": []}
-    changes = {
+async def soon(look: Callable[[], object]) -> None:
+    """Wait until what is looked at, outside this process, is there."""
+    await asyncio.to_thread(eventually, look)
+
+
+def changes(salesforce: Simulator, folder: Path, port: int, ana: str) -> dict[str, object]:
+    """Give the settings."""
+    encoded = hash_password(SECRET.encode())
+    base = {"password": encoded}
+    return {
+        **yaml.safe_load(salesforce_settings(salesforce, folder)),
         "web": {"address": f"127.0.0.1:{port}", "tls": "implicit"},
-        "users": [ana, bo],
+        "logging": {"mode": "off", "match": {"objects": ["contact"]}},
+        "retry": {"logging": {"schedule": ["1s"], "give_up_after": "1d"}},
+        "reminders": {"every": "1s"},
+        "users": [
+            {
+                **base,
+                "login": "ana",
+                "name": "Ana Berg",
+                "addresses": ["ana@example.com"],
+                "mode": "api",
+                "salesforce_user_id": ana,
+                "tokens": [{"name": "Laptop", "sha256": _sha(PASSWORD)}],
+            },
+            {
+                **base,
+                "login": "bo",
+                "addresses": ["bo@example.com"],
+                "tokens": [{"name": "Laptop", "sha256": _sha("bo-app-password-0002")}],
+            },
+            {**base, "login": "bea", "addresses": ["bea@example.com"], "web_role": "admin"},
+            {**base, "login": "sven", "addresses": ["sven@example.com"], "language": "sv"},
+            {**base, "login": "eva", "addresses": ["eva@example.com"], "language": "es"},
+        ],
     }
-    with running_relay(tmp_path, changes) as one:
+
+
+def _sha(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A relay, its page and Salesforce, for one test."""
+    with started() as salesforce:
+        ana = rep(salesforce)
+        (port,) = free_ports(1)
+        with running_relay(tmp_path, changes(salesforce, tmp_path, port, ana)) as relay:
+            yield House(relay, salesforce, f"https://127.0.0.1:{port}", ana)
+        assert not salesforce.crashes
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, for one test."""
+    async with open_browser() as one:
         yield one
 
 
-def send(relay: RunningRelay, password: str, recipient: str) -> None:
-    """Send a mail as ana. Raises smtplib.SMTPAuthenticationError."""
-    with smtplib.SMTP_SSL("localhost", relay.submissions, context=trusting(relay.ca), timeout=30) as smtp:
-        smtp.login("ana", password)
-        smtp.sendmail(
-            "ana@example.com", [recipient], f"From: ana@example.com\r\nTo: {recipient}\r\n\r\nHi\r\n"
-        )
-
-
-@pytest.mark.peer("chromium")
-async def test_what_is_changed_in_the_browser_holds_for_the_next_mail(relay: RunningRelay, port: int) -> None:
-    """Sign in, activate BCC with another address, make an app password, send by it, revoke it: the next login fails."""
-    base = f"https://localhost:{port}"
-    async with open_browser() as browser, browser.window(base) as window:
-        await sign_in(window.tab, base)
-        tab = window.tab
-        await tab.goto(f"{base}/settings/salesforce/sync?tab=bcc")
-        await tab.get_by_label("Email to Salesforce Address").fill(OTHER)
-        await tab.get_by_role("button", name="Save").first.click()
-        await tab.get_by_text("What was just tested").wait_for()
-        assert OTHER not in await tab.content()
-
-        await tab.goto(f"{base}/settings/mail")
-        await tab.get_by_label("Name of the device").fill("Telephone")
-        await tab.get_by_role("button", name="Make an app password").click()
-        secret = await tab.locator("#secret").inner_text()
-
-        await asyncio.to_thread(send, relay, secret, "kim@buyer.example")
-        captured = await asyncio.to_thread(relay.mail_for, OTHER)
-        assert captured is not None
-
-        await tab.get_by_role("button", name="Revoke Telephone").click()
-        await tab.get_by_text("The app password works no more.").wait_for()
-        with pytest.raises(smtplib.SMTPAuthenticationError):
-            await asyncio.to_thread(send, relay, secret, "kim@buyer.example")
-        await asyncio.to_thread(send, relay, PASSWORD, "lee@buyer.example")
+@asynccontextmanager
+async def signed_in(
+    house: House, browser: Browser, login: str, path: str, *, javascript: bool = True
+) -> AsyncIterator[Window]:
+    """Open a window, sign in by password, and go to a page; nothing may have gone wrong in it at the end."""
+    async with browser.window(house.page, javascript=javascript) as window:
+        await window.open(path)
+        await window.tab.locator("#login").fill(login)
+        await window.tab.locator("#password").fill(SECRET)
+        await window.tab.locator("main button.primary").click()
+        await window.tab.wait_for_url(f"**{path}")
+        yield window
         assert window.troubles == []
 
 
-async def sign_in(tab: Tab, base: str) -> None:
-    """Sign ana in."""
-    await tab.goto(f"{base}/sign-in")
-    await tab.get_by_label("Login").fill("ana")
-    await tab.get_by_label("Password").fill(PAGE_PASSWORD)
-    await tab.get_by_role("button", name="Sign in").click()
-    await tab.wait_for_url(lambda url: "sign-in" not in url)
+async def shown(window: Window, text: str, path: str, *, javascript: bool = True) -> None:
+    """Wait until the page shows a text: by itself, or without JavaScript when it is loaded anew."""
+    found = window.tab.locator("main").get_by_text(text).first
+    for _ in range(1 if javascript else 40):
+        if not javascript:
+            await window.open(path)
+            if await found.count():
+                return
+            await asyncio.sleep(0.25)
+            continue
+        await expect(found).to_be_visible(timeout=20_000)
+        return
+    raise AssertionError(f"{text!r} never stood on {path}")
 
 
-def test_changes_outlive_a_restart_and_a_reload(relay: RunningRelay, port: int) -> None:
-    """What was stored is in force after a new start, and after a reload of the file; `config show` prints it."""
-    invited = relay.service.run("user", "invite", "bo", "--json")
-    assert invited.returncode == 0
-
-    async def change() -> None:
-        state = load(relay.folder / "config.yaml").state_dir
-        database = await SqliteDatabase.open(state / DATABASE_NAME, create=False)
-        await database.write(lambda tx: ChangeStore().set(tx, "", "logging.mode", "off", "ana", 1))
-        await database.close()
-
-    asyncio.run(change())
-    relay.service.run("reload")
-    send(relay, PASSWORD, "one@buyer.example")
-    relay.service.stop()
-    relay.service.start()
-    send(relay, PASSWORD, "two@buyer.example")
-    for recipient in ("one@buyer.example", "two@buyer.example"):
-        assert list(relay.mail_for(recipient).addresses) == [recipient]
-    shown = relay.service.run("config", "show")
-    assert "page: ana" in shown.stdout
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_bcc_is_activated_with_its_address_and_the_next_mail_has_the_log_copy(
+    house: House, browser: Browser, javascript: bool
+) -> None:
+    """Sign in, tab Email to Salesforce (BCC), address, Activate; and off again."""
+    path = "/settings/salesforce/sync?tab=bcc"
+    async with signed_in(house, browser, "bo", path, javascript=javascript) as window:
+        await window.tab.locator("#email_to_salesforce").fill(BCC)
+        await window.tab.get_by_role("button", name="Activate", exact=True).click()
+        await window.tab.wait_for_url("**said=**")
+        await asyncio.to_thread(house.send, BUYER, "With a copy", "bo")
+        copied = await asyncio.to_thread(house.relay.mail_for, BCC)
+        assert b"With a copy" in copied.content
+        assert BCC.encode() not in copied.content
+        await window.tab.get_by_role("button", name="Deactivate").click()
+        await window.tab.wait_for_url("**said=**")
 
 
-def test_the_page_speaks_tls_alone(relay: RunningRelay, port: int) -> None:
-    """With the relay's certificate, and not at all in clear text."""
-    with urllib.request.urlopen(
-        f"https://localhost:{port}/sign-in", context=trusting(relay.ca), timeout=30
-    ) as answer:
-        assert answer.status == 200
-    with pytest.raises((urllib.error.URLError, ConnectionError, OSError)):
-        urllib.request.urlopen(f"http://localhost:{port}/sign-in", timeout=30)
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_an_admin_saves_the_preferences_of_the_api_and_mail_goes_by_them(
+    house: House, browser: Browser, javascript: bool
+) -> None:
+    """The subject of what is logged from then on is that of the saved template; every page shows where it comes from."""
+    people(house.salesforce, 1)
+    async with signed_in(
+        house, browser, "bea", "/settings/salesforce/sync?tab=api", javascript=javascript
+    ) as window:
+        await window.tab.locator("#record").select_option("task")
+        await window.tab.locator("[name=subject]").fill("[Relay] {subject}")
+        await window.tab.locator("button[value=save]").click()
+        await window.tab.wait_for_url("**said=saved**")
+        assert await window.tab.locator("[name=subject]").input_value() == "[Relay] {subject}"
+    await asyncio.to_thread(house.send, BUYER, "The offer")
+    await soon(
+        lambda: [row for row in house.salesforce.rows("Task") if row["Subject"] == "[Relay] The offer"]
+    )
 
 
-def shown_certificate(port: int) -> bytes:
-    """Give the certificate that the page shows."""
-    return ssl.get_server_certificate(("127.0.0.1", port)).encode()
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_a_mail_arrives_is_logged_and_undone(house: House, browser: Browser, javascript: bool) -> None:
+    """It shows by itself, leads to its record in Salesforce, and Undo deletes it there."""
+    people(house.salesforce, 1)
+    async with signed_in(house, browser, "ana", "/today", javascript=javascript) as window:
+        await asyncio.to_thread(house.send, BUYER, "Live offer")
+        await shown(window, "Live offer", "/today", javascript=javascript)
+        await shown(window, "Open in Salesforce", "/today", javascript=javascript)
+        (record,) = house.salesforce.rows(EMAIL)
+        link = window.tab.get_by_role("link", name="Open in Salesforce Live offer")
+        assert await link.get_attribute("href") == f"{house.salesforce.url}/{record['Id']}"
+        await window.tab.get_by_role("button", name="Undo logging Live offer").click()
+        await window.tab.wait_for_url("**said=undone")
+        assert house.salesforce.rows(EMAIL) == []
+        await shown(window, "Undone", "/today", javascript=javascript)
 
 
-def test_a_renewed_certificate_is_shown_after_a_reload(relay: RunningRelay, port: int) -> None:
-    """Without a restart, as at the SMTP ports."""
-    before = shown_certificate(port)
-    leaf = relay.ca.issue_cert("localhost", "127.0.0.1", "relay.example.com")
-    (relay.folder / "cert.pem").write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
-    (relay.folder / "key.pem").write_bytes(leaf.private_key_pem.bytes())
-    assert relay.service.run("reload").returncode == 0
-    after = shown_certificate(port)
-    assert after != before
-    assert after.strip() in leaf.cert_chain_pems[0].bytes().replace(b"\r\n", b"\n")
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_a_failed_log_is_shown_and_tried_again(
+    house: House, browser: Browser, javascript: bool
+) -> None:
+    """Salesforce's own rule stands on Today and in the command center; once it is mended, Try again logs the mail."""
+    people(house.salesforce, 1)
+    rule = Injected(
+        Action.ITEM,
+        code="FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        message="Say why first",
+        record="Ruled",
+        times=None,
+    )
+    house.salesforce.inject(rule)
+    async with signed_in(house, browser, "ana", "/today", javascript=javascript) as window:
+        await asyncio.to_thread(house.send, BUYER, "Ruled out")
+        await shown(window, "Say why first", "/today", javascript=javascript)
+        await window.open("/center")
+        assert "Needs you" in await window.tab.locator("#center").inner_text()
+        house.salesforce.clear_faults()
+        await window.tab.get_by_role("button", name="Log again Ruled out").click()
+        await window.tab.wait_for_url("**said=retried**")
+        await shown(window, "Open in Salesforce", "/center", javascript=javascript)
+        assert len(house.salesforce.rows(EMAIL)) == 1
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_an_unmatched_mail_is_related_by_hand(house: House, browser: Browser, javascript: bool) -> None:
+    """Nobody has the address; the rep names a contact by its id, and the mail is logged there."""
+    (contact,) = people(house.salesforce, 1)
+    async with signed_in(house, browser, "ana", "/attention", javascript=javascript) as window:
+        await asyncio.to_thread(house.send, "stranger@nowhere.example", "Who is it")
+        await soon(lambda: "held" in house.relay.states("Who-is-it@example.com").values())
+        await window.open("/attention")
+        assert "Who is it" in await window.tab.locator("main").inner_text()
+        await window.tab.get_by_label("Relate to").fill(contact)
+        await window.tab.get_by_role("button", name="Relate", exact=True).click()
+        await window.tab.wait_for_url("**said=related")
+        await soon(lambda: house.salesforce.rows(EMAIL))
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_a_revoked_app_password_ends_the_next_sign_in(
+    house: House, browser: Browser, javascript: bool
+) -> None:
+    """It worked a moment ago; a new one would."""
+    await asyncio.to_thread(lambda: house.connected().quit())
+    async with signed_in(house, browser, "ana", "/settings/mail", javascript=javascript) as window:
+        await window.tab.get_by_role("button", name="Laptop").click()
+        await expect(window.tab.get_by_role("button", name="Laptop")).to_have_count(0)
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            await asyncio.to_thread(house.connected)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_reminders_in_step_with_salesforce(house: House, browser: Browser, javascript: bool) -> None:
+    """Switched on, the first sync seen, added here, completed there, deleted on either side, Salesforce down between."""
+    salesforce, today = house.salesforce, datetime.now(UTC).date()
+    there = salesforce.add(
+        "Task", OwnerId=house.ana, Subject="From Salesforce", Status="Not Started", ActivityDate=str(today)
+    )
+    path = "/settings/salesforce/sync"
+    async with signed_in(house, browser, "ana", path, javascript=javascript) as window:
+        await window.tab.get_by_label("Sync both ways").check()
+        await window.tab.locator("#tasks ~ form button.primary").click()
+        await window.tab.wait_for_url("**said=saved")
+        await shown(window, "In step with Salesforce", path, javascript=javascript)
+        await window.open("/center")
+        assert "From Salesforce" in await window.tab.locator("#center").inner_text()
+
+        await _add(window, "Call Anna", str(today))
+        await soon(lambda: [row for row in house.tasks() if row["Subject"] == "Call Anna"])
+        (task,) = [row for row in house.tasks() if row["Subject"] == "Call Anna"]
+        salesforce.edit("Task", str(task["Id"]), Status="Completed")
+        done = "/reminders?show=done"
+        await shown(window, "Call Anna", done, javascript=False)
+
+        salesforce.inject(Injected(Action.RESET_BEFORE, times=None))
+        await _add(window, "While it was down", str(today))
+        assert all(row["Subject"] != "While it was down" for row in house.tasks())
+        salesforce.clear_faults()
+        await window.open(path)
+        await window.tab.get_by_role("button", name="Sync now").click()
+        await soon(lambda: [row for row in house.tasks() if row["Subject"] == "While it was down"])
+
+        await window.open("/reminders")
+        await window.tab.get_by_role("link", name="While it was down", exact=True).click()
+        await window.tab.get_by_role("button", name="Delete").click()
+        await window.tab.wait_for_url("**said=reminder_deleted")
+        await soon(lambda: all(row["Subject"] != "While it was down" for row in house.tasks()))
+        salesforce.remove("Task", there)
+        for _ in range(60):
+            await window.open("/reminders")
+            if "From Salesforce" not in await window.tab.locator("main").inner_text():
+                break
+            await asyncio.sleep(0.25)
+        else:
+            raise AssertionError("what was deleted in Salesforce is still here")
+
+
+async def _add(window: Window, title: str, due: str) -> None:
+    await window.open("/reminders/new")
+    await window.tab.locator("#title").fill(title)
+    await window.tab.locator("#due").fill(due)
+    await window.tab.get_by_role("button", name="Create").click()
+    await window.tab.wait_for_url("**said=reminder_added")
+    assert title in await window.tab.locator("#center").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("login", "words"),
+    [
+        ("ana", ("Command center", "Today", "Needs attention", "Salesforce Sync Settings")),
+        ("sven", ("Kommandocentral", "Idag", "Behöver åtgärd", "Synkroniseringsinställningar")),
+        ("eva", ("Centro de mando", "Hoy", "Requiere atención", "sincronización")),
+    ],
+)
+async def test_every_page_speaks_its_persons_language(
+    house: House, browser: Browser, login: str, words: tuple[str, ...]
+) -> None:
+    """The headings of what a rep uses most, and the language that the document says it is in."""
+    async with signed_in(house, browser, login, "/center") as window:
+        for path, word in zip(
+            ("/center", "/today", "/attention", "/settings/salesforce/sync"), words, strict=True
+        ):
+            await window.open(path)
+            assert word.lower() in (await window.heading()).lower()
+            language = await window.tab.locator("html").get_attribute("lang")
+            assert language == {"ana": "en", "sven": "sv", "eva": "es"}[login]
