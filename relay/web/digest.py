@@ -242,15 +242,15 @@ class Digest:
         self._looked_at_logging = now
         today = datetime.fromtimestamp(now // _SECOND, UTC).date()
         told = await self._database.read(lambda tx: self._store.marks(tx, ADMINS, DAY))
-        why = "" if today.isoformat() in told else await self._standstill(now)
-        if not why or await self._recover(ADMINS):
+        why = None if today.isoformat() in told else await self._standstill(now)
+        if why is None or await self._recover(ADMINS):
             return 0
         people = admins(configuration, self._sending.actions.directory().reps())
         link = f"{page_address(configuration)}/diagnostics"
 
         async def send(number: int) -> None:
             for at, (address, text) in enumerate(people):
-                subject, body = text("alert.subject"), text("alert.body", why=why, link=link)
+                subject, body = text("alert.subject"), text("alert.body", why=why(text), link=link)
                 mine = number if at == 0 else self._sending.actions.next_number()
                 await self._send(address, subject, body, mine)
 
@@ -258,21 +258,22 @@ class Digest:
             await self._once(ADMINS, today, (), send)
         return len(people)
 
-    async def _standstill(self, now: int) -> str:
-        """Say why logging has stood still for an hour; "" when it has not."""
+    async def _standstill(self, now: int) -> Callable[[Words], str] | None:
+        """Say, in a language, why logging has stood still for an hour; None when it has not."""
         client = self._sending.actions.salesforce()
         if client is not None:
             for rep in self._sending.actions.directory().reps():
                 pause = client.paused(client.identity_of(rep))
                 if pause is not None and now - pause.since >= _HOUR:
-                    return explanation(pause.fault)
+                    fault = pause.fault
+                    return lambda text: explanation(fault, text.texts)
 
         def read(tx: Transaction) -> int:
             late = integer(tx.execute(LATE, (now - _HOUR,))[0][0])
             return 0 if late and tx.execute(LOGGED, (next_number(0, now - _HOUR),)) else late
 
         late = await self._database.read(read)
-        return words("en").count("alert.late", late) if late else ""
+        return (lambda text: text.count("alert.late", late)) if late else None
 
 
 def due_day(rep: Rep, now: int, at: time) -> date | None:

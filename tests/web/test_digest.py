@@ -186,7 +186,7 @@ async def test_it_is_in_the_reps_language_and_zone(tmp_path: Path) -> None:
         assert await digest.step() == 0
         to_clock(page, 8, 30)
         assert await digest.step() == 1
-        assert await subjects(page) == ["Ett mejl finns inte i CRM-systemet och behöver dig"]
+        assert await subjects(page) == ["Ett mejl finns inte i CRM-systemet och behöver åtgärdas"]
         assert due_day(page.rep("ana"), page.clock.now(), time(17, 30)) is not None
 
 
@@ -217,6 +217,19 @@ async def test_admins_are_told_once_a_day_when_logging_fails_for_an_hour(tmp_pat
         (mail,) = [one for one in await page.mail() if one["Auto-Submitted"]]
         assert mail["To"] == "bea@example.com"
         assert "stood still for an hour" in mail["Subject"]
+
+
+async def test_admins_are_told_why_in_their_language(tmp_path: Path) -> None:
+    """The whole mail, not only its frame."""
+    async with open_page(tmp_path) as page:
+        bea = await page.signed_in("bea")
+        await bea.post("/settings/account", language="sv", time_zone="Europe/Stockholm")
+        to_clock(page, 8)
+        await failed(page, state=State.DEFERRED)
+        page.clock.advance(2 * HOUR)
+        assert await digest_of(page).step() == 1
+        (mail,) = [one for one in await page.mail() if one["Auto-Submitted"]]
+        assert "Ett mejl har väntat på att loggas i en timme" in mail.get_content()
 
 
 async def test_the_postmaster_is_told_where_the_settings_name_one(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from relay.texts import LANGUAGES, preferred, read_texts, words
 from relay.web.attention import advice_of
 
 _HOUSE = Path(__file__).resolve().parents[2] / "relay"
+REFUSALS = (400, 403, 404, 405, 413, 429, 500, 503)
+"""What the page answers when it refuses."""
 _ASKED = re.compile(r"""(?:\bt|words|text)(?:\.count)?\(\s*"([a-z0-9_]+(?:\.[a-z0-9_]+)+)"\s*[,)]""")
 
 
@@ -63,6 +65,18 @@ def test_explanations_and_advice_are_translated(language: str) -> None:
     assert all(advice_of(play, texts) != play.advice for play in (*PLAYS, OTHER))
     assert all(advice_of(play, {}) == play.advice for play in PLAYS)
     assert [key for key, text in EXPLANATIONS.items() if texts[key] == text] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_refusal_and_every_mail_has_its_words(language: str) -> None:
+    """An error page has its title and its text; a mail its subject, and a body with the link or code that it is for."""
+    texts = read_texts(language)
+    refusals = {f"error.{part}{status}" for status in REFUSALS for part in ("", "title_")}
+    assert refusals - texts.keys() == set()
+    for mail, needed in (("reset", "link"), ("invite", "link"), ("address", "code")):
+        assert texts[f"mail.{mail}.subject"]
+        assert needed in placeholders(texts[f"mail.{mail}.body"])
+        assert placeholders(texts[f"mail.{mail}.subject"]) == set()
 
 
 def test_pages_ask_for_texts_that_are_there() -> None:
