@@ -1,7 +1,10 @@
 """The simulator's token endpoint grants and refuses as Salesforce's does."""
 
+import base64
+import hashlib
 import time
 from datetime import timedelta
+from urllib.parse import parse_qsl
 
 import jwt
 import pytest
@@ -165,3 +168,130 @@ def test_private_records_are_seen_by_their_owner(salesforce: Simulator) -> None:
     mine = connected(salesforce, **_assertion(salesforce))
     assert [row["Name"] for row in mine.query("SELECT Name FROM Contact")["records"]] == ["Mine"]
     assert connected(salesforce).query("SELECT Id FROM Contact")["totalSize"] == 2
+
+
+VERIFIER = "v" * 43
+CALLBACK = "https://relay.example.com/back"
+
+
+def _asked(salesforce: Simulator, **changes: str) -> dict[str, str]:
+    """Give what a browser is sent to the consent page with."""
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+    return {
+        "response_type": "code",
+        "client_id": salesforce.client_id,
+        "redirect_uri": CALLBACK,
+        "scope": "api refresh_token",
+        "state": "s-1",
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+        **changes,
+    }
+
+
+def _sent_back(salesforce: Simulator, **changes: str) -> dict[str, str]:
+    """Go to the consent page; give what the browser is sent back with."""
+    with session(salesforce) as http:
+        answer = http.get(
+            f"{salesforce.url}/services/oauth2/authorize",
+            params=_asked(salesforce, **changes),
+            allow_redirects=False,
+            timeout=10,
+        )
+    assert answer.status_code == 302, answer.text
+    where, _, query = answer.headers["Location"].partition("?")
+    assert where == CALLBACK
+    return dict(parse_qsl(query))
+
+
+def _code_form(salesforce: Simulator, code: str, **changes: str) -> dict[str, str]:
+    return {
+        "grant_type": "authorization_code",
+        "code": code,
+        "client_id": salesforce.client_id,
+        "client_secret": salesforce.client_secret,
+        "redirect_uri": CALLBACK,
+        "code_verifier": VERIFIER,
+        **changes,
+    }
+
+
+def test_a_code_is_given_once_and_redeemed_once(salesforce: Simulator) -> None:
+    """Who is signed in gives access; the state comes back, the code gives a token and a refresh token, once."""
+    user = rep(salesforce)
+    salesforce.toggles.signed_in_as = REP_USERNAME
+    back = _sent_back(salesforce)
+    assert back["state"] == "s-1"
+    form = _code_form(salesforce, back["code"])
+    granted = token(salesforce, **form)
+    assert granted["id"].endswith(user)
+    refreshed = token(
+        salesforce,
+        grant_type="refresh_token",
+        client_id=salesforce.client_id,
+        refresh_token=granted["refresh_token"],
+    )
+    assert refreshed["id"].endswith(user)
+    assert token(salesforce, **form)["error"] == "invalid_grant"
+
+
+def test_revoking_ends_the_connection(salesforce: Simulator) -> None:
+    """A refresh token that is revoked gives no token any more, and takes its access tokens along."""
+    granted = token(salesforce, **_code_form(salesforce, _sent_back(salesforce)["code"]))
+    with session(salesforce) as http:
+        form = {"token": granted["refresh_token"]}
+        assert http.post(f"{salesforce.url}/services/oauth2/revoke", data=form, timeout=10).ok
+        http.headers["Authorization"] = f"Bearer {granted['access_token']}"
+        assert http.get(f"{salesforce.url}/services/oauth2/userinfo", timeout=10).status_code == 403
+        assert not http.post(f"{salesforce.url}/services/oauth2/revoke", data=form, timeout=10).ok
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"code_verifier": "w" * 43},
+        {"code_verifier": ""},
+        {"redirect_uri": "https://evil.example"},
+        {"client_secret": "wrong"},
+    ],
+)
+def test_a_code_belongs_to_who_asked_for_it(salesforce: Simulator, changes: dict[str, str]) -> None:
+    """Another verifier (RFC 7636), callback or secret: no token."""
+    code = _sent_back(salesforce)["code"]
+    assert token(salesforce, **_code_form(salesforce, code, **changes))["status"] == 400
+
+
+def test_a_code_ends_after_a_quarter_of_an_hour(salesforce: Simulator) -> None:
+    """An old code is refused."""
+    code = _sent_back(salesforce)["code"]
+    salesforce.advance(timedelta(minutes=16))
+    answer = token(salesforce, **_code_form(salesforce, code))
+    assert answer["error_description"] == "expired authorization code"
+
+
+def test_who_asks_wrongly_is_told(salesforce: Simulator) -> None:
+    """Denied access, a missing challenge and the plain method are told at the callback; without the scope, no refresh token."""
+    assert _sent_back(salesforce, code_challenge="")["error"] == "invalid_request"
+    assert _sent_back(salesforce, code_challenge_method="plain")["error"] == "invalid_request"
+    code = _sent_back(salesforce, scope="api")["code"]
+    assert "refresh_token" not in token(salesforce, **_code_form(salesforce, code))
+    salesforce.toggles.consent = "deny"
+    assert _sent_back(salesforce)["error"] == "access_denied"
+
+
+def test_nobody_is_sent_to_a_callback_that_is_not_registered(salesforce: Simulator) -> None:
+    """Another callback, or an unknown app: a page says so, and nothing is sent anywhere."""
+    salesforce.toggles.callback_urls = (CALLBACK,)
+    with session(salesforce) as http:
+        for changes in ({"redirect_uri": "https://evil.example"}, {"client_id": "another"}):
+            answer = http.get(
+                f"{salesforce.url}/services/oauth2/authorize",
+                params=_asked(salesforce, **changes),
+                allow_redirects=False,
+                timeout=10,
+            )
+            assert answer.status_code == 400
+            assert "Location" not in answer.headers
+        salesforce.toggles.consent = "ask"
+        page = http.get(f"{salesforce.url}/services/oauth2/authorize", params=_asked(salesforce), timeout=10)
+        assert 'id="allow"' in page.text

@@ -67,6 +67,8 @@ class App:
         match request.method, *request.segments:
             case ["GET", "services", "data"]:
                 return Answer(200, _versions(self.records.toggles.versions))
+            case ["GET", "services", "oauth2", "authorize"]:
+                return self.auth.answer_authorize(request)
             case ["POST", "services", "oauth2", "token" | "revoke" as kind]:
                 return self._signing_in(request, kind)
             case [_, "services", "oauth2", "userinfo"]:

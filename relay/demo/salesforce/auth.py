@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from relay.demo.salesforce import ids
+from relay.demo.salesforce.authorizing import Authorizing, CodeRefused
 from relay.demo.salesforce.messages import Answer, Request
 from relay.demo.salesforce.records import Records, Row
 from relay.demo.salesforce.refusals import Refusal
@@ -59,6 +60,8 @@ class _Session:
     calls: int = 0
     expired: bool = False
     """On command; nobody's mistake."""
+    connected: bool = False
+    """It belongs to a refresh token."""
 
 
 class Auth:
@@ -73,11 +76,13 @@ class Auth:
         self._sessions: dict[str, _Session] = {}
         self._refresh: dict[str, str] = {}
         self._made = 0
+        self.authorizing = Authorizing(records, CLIENT_ID)
 
     def reset(self) -> None:
         """Forget all tokens."""
         self._sessions.clear()
         self._refresh.clear()
+        self.authorizing.reset()
         self.requests = 0
 
     def expire(self) -> None:
@@ -142,6 +147,8 @@ class Auth:
             case "client_credentials":
                 self._must_be_the_app(*_credentials(request, form))
                 return self._token(self.run_as)
+            case "authorization_code":
+                return self._redeemed(request, form)
             case "refresh_token":
                 return self._refreshed(request, form)
             case grant if grant == _JWT:
@@ -158,6 +165,20 @@ class Auth:
         if secret is not None and not hmac.compare_digest(secret.encode(), CLIENT_SECRET.encode()):
             raise OAuthError("invalid_client", "invalid client credentials")
 
+    def answer_authorize(self, request: Request) -> Answer:
+        """Answer the browser that an app sent here to ask for access."""
+        return self.authorizing.answer(request, self.run_as)
+
+    def _redeemed(self, request: Request, form: dict[str, str]) -> Row:
+        client, secret = _credentials(request, form)
+        self._must_be_the_app(client, secret or None)
+        try:
+            user, lasting = self.authorizing.redeem(form)
+        except CodeRefused as refused:
+            raise OAuthError("invalid_grant", str(refused)) from None
+        answer = self._token(user, connected=lasting)
+        return answer | {"refresh_token": self.refresh_token(user)} if lasting else answer
+
     def _refreshed(self, request: Request, form: dict[str, str]) -> Row:
         client, secret = _credentials(request, form)
         self._must_be_the_app(client, secret or None)  # a public app has no secret to show
@@ -165,7 +186,7 @@ class Auth:
         user = self._refresh.get(given)
         if user is None:
             raise OAuthError("invalid_grant", "expired access/refresh token")
-        answer = self._token(user)
+        answer = self._token(user, connected=True)
         if self._records.toggles.rotate_refresh_tokens:
             del self._refresh[given]
             answer["refresh_token"] = self.refresh_token(user)
@@ -201,10 +222,10 @@ class Auth:
             raise OAuthError("invalid_grant", "user hasn't approved this consumer")
         return str(row["Id"])
 
-    def _token(self, user: str) -> Row:
+    def _token(self, user: str, *, connected: bool = False) -> Row:
         self._made += 1
         token = f"{ORGANIZATION[:15]}!AQ{self._made:06d}.{user}"
-        self._sessions[token] = _Session(user, self._now())
+        self._sessions[token] = _Session(user, self._now(), connected=connected)
         return {
             "access_token": token,
             "signature": base64.b64encode(f"signature {self._made}".encode()).decode(),
@@ -219,7 +240,10 @@ class Auth:
     def answer_revoke(self, request: Request) -> Answer:
         """Revoke an access or refresh token."""
         token = (request.form() | request.query).get("token", "")
-        known = [self._sessions.pop(token, None), self._refresh.pop(token, None)]
+        user = self._refresh.pop(token, None)
+        known = [self._sessions.pop(token, None), user]
+        for session in self._sessions.values():  # a refresh token takes its access tokens along
+            session.expired = session.expired or (session.connected and session.user == user)
         if not any(known):
             return Answer(400, {"error": "unsupported_token_type", "error_description": "invalid token"})
         return Answer(200)

@@ -86,6 +86,13 @@ class Toggles:
     token_calls: int | None = None
     """A token is dead after so many calls."""
     rotate_refresh_tokens: bool = False
+    consent: str = "allow"
+    """What whoever is asked for access does at once: allow | deny; ask: a page asks."""
+    signed_in_as: str = ""
+    """Whose browser it is that asks for access, by username; empty: the integration user's."""
+    callback_urls: tuple[str, ...] = ()
+    """The callback URLs of the app; empty: any."""
+    require_pkce: bool = True
     password_login: bool = False
     replication_lag: timedelta = timedelta()
     """How far latestDateCovered stays behind."""
