@@ -11,12 +11,13 @@ from relay.ids import DeliveryId, QueueId
 from relay.maillog.events import LogRelated, LogUndone
 from relay.maillog.store import MailLog
 from relay.salesforce.client import SalesforceClient
-from relay.salesforce.exchange import Changed, NewRecord
+from relay.salesforce.exchange import Changed, NewRecord, SalesforceError
+from relay.salesforce.faults_table import local_fault
 from relay.salesforce.model import Fault, FaultKind, Written
 from relay.salesforce.org import Organization
 from relay.salesforce.record_rows import RecordRow, RecordState
 from relay.salesforce.store import RecordStore
-from relay.salesforce.uncertain import settle_rows
+from relay.salesforce.uncertain import settle_rows, unsure_for
 from relay.storage.database import Database, Transaction
 
 _PEOPLE = ("003", "00Q")
@@ -74,6 +75,10 @@ class Amending:
             await settle_rows(self.database, self.store, self.client, self.clock, identity, some, shape)
         keys = [row.key for row in rows]
         after = await self.database.read(lambda tx: self.store.by_keys(tx, keys))
+        left = max(unsure_for(row, self.client, self.clock.now()) for row in after.values())
+        if left > 0:
+            said = "whether the record was made is not known yet; it can be undone later"
+            raise SalesforceError(local_fault("TIMEOUT", said, retry_after=left))
         return [after[key] for key in keys if key in after]
 
     def _bury(self, tx: Transaction, rows: Sequence[RecordRow]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from relay.clock import Clock
 from relay.config.recording import SalesforceSettings
 from relay.config.types import SecretReference
-from relay.directory.model import Rep
+from relay.directory.model import Rep, login_key
 from relay.salesforce import records as writing
 from relay.salesforce.answers import description_of, made_one, picklist_rows, rows_of, sub_answers
 from relay.salesforce.describe import Hourly, Kept
@@ -32,9 +32,10 @@ from relay.salesforce.exchange import (
     Who,
 )
 from relay.salesforce.faults_table import NOT_JSON, local_fault
+from relay.salesforce.login import Code, Token, authorize_url, connectable, not_connected
 from relay.salesforce.model import FaultKind, Json, Row, Written
 from relay.salesforce.request import Request, Upload
-from relay.salesforce.tokens import NOBODY, WRITER, RefreshTokens, TokenProvider
+from relay.salesforce.tokens import CONNECTED, NOBODY, WRITER, RefreshTokens, TokenProvider
 
 if TYPE_CHECKING:
     from relay.salesforce.session import Line
@@ -98,12 +99,54 @@ class SalesforceClient:
         For a rep whose username is not known it is one that cannot sign in, and the fault says so.
         """
         auth = self._settings.auth
+        if connectable(auth) and auth.each_rep:
+            # With the user: a login that becomes somebody else's does not take the connection along.
+            return f"{CONNECTED}{login_key(rep.login)} {rep.salesforce_user_id or ''}".rstrip()
         if auth.kind != "jwt" or auth.username is not None:
-            return WRITER if self._settings.look_up_as is not None else LOOK_UP
+            return self.organization_identity()
         if not rep.salesforce_username:
             return f"{NOBODY}{rep.login}"
         self._stand_in = self._stand_in or rep.salesforce_username
         return rep.salesforce_username
+
+    def organization_identity(self) -> str:
+        """Give the identity of salesforce.auth itself."""
+        return WRITER if self._settings.look_up_as is not None else LOOK_UP
+
+    def connectable(self) -> bool:
+        """Tell whether the sign-in comes from Connect on the page."""
+        return connectable(self._settings.auth)
+
+    def each_rep(self) -> bool:
+        """Tell whether each rep connects."""
+        return self.connectable() and self._settings.auth.each_rep
+
+    def authorize_url(self, redirect_uri: str, state: str, verifier: str, *, sign_in_anew: bool) -> str:
+        """Give where a browser asks Salesforce for access."""
+        return authorize_url(self._settings, redirect_uri, state, verifier, sign_in_anew=sign_in_anew)
+
+    async def connect(
+        self, code: str, verifier: str, redirect_uri: str, identity: str, *, user_id: str | None = None
+    ) -> Token:
+        """Connect an identity with the code of the web server flow; with `user_id` as this user alone.
+
+        What was connected before is replaced, and revoked. Raises SalesforceError; then it stays as it was.
+        """
+        given = Code(code, verifier, redirect_uri)
+        token = await self._dispatch.connecting(lambda calls: calls.connect(identity, given, user_id))
+        self._dispatch.pauses.try_now(identity)
+        self._descriptions.forget(None)
+        return token
+
+    async def disconnect(self, identity: str) -> bool:
+        """Forget an identity's connection, then revoke it; from now on it is paused as not connected.
+
+        Tells whether Salesforce took note: if not, the app's access is to be revoked there. Raises SalesforceError
+        when it could not be forgotten.
+        """
+        revoked = await self._dispatch.connecting(lambda calls: calls.disconnect(identity))
+        self._dispatch.pauses.failed(identity, not_connected(), self._clock.now())
+        return revoked
 
     async def query(
         self, soql: str, *, identity: str = LOOK_UP, all_rows: bool = False, background: bool = False
@@ -250,6 +293,11 @@ class SalesforceClient:
             instance_url=token.instance_url,
             api_version=self._settings.api_version,
         )
+
+    @property
+    def answers_within(self) -> float:
+        """Give the seconds after which a call that was made has come to its end in Salesforce, too: twice its limit."""
+        return 2 * self._settings.timeout.total_seconds()
 
     def usage(self) -> Usage | None:
         """Tell how much of the day's calls is used, as last seen; None before the first call."""

@@ -20,6 +20,7 @@ from relay.salesforce.model import Fault, FaultKind, Made
 from relay.salesforce.org_shape import KEY_FIELD, OrgShape
 from relay.salesforce.outcomes import HOP, TRIES, sent
 from relay.salesforce.record_rows import Intention, RecordRow, RecordState
+from relay.salesforce.uncertain import unsure_for
 from relay.salesforce.work import Tools, Work
 from relay.salesforce.writing import Making, hang, make, making, see_what_hangs, upload
 from relay.status import Reply
@@ -131,9 +132,12 @@ class Maker:
         ]
 
     def _take_rows(self, one: Work, rows: dict[tuple[DeliveryId, str], RecordRow]) -> None:
+        now = self._tools.clock.now()
         for each in one.intended:
             row = rows[one.id, each.key]
             if row.delivery != one.id and row.state in (RecordState.INTENDED, RecordState.STARTED):
+                one.outcome = BUSY
+            if unsure_for(row, self._tools.client, now):  # of a delivery that was given up in the middle
                 one.outcome = BUSY
             if row.state is RecordState.UNDONE:
                 continue

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from relay.demo.salesforce.faults import Action, Injected
 from relay.demo.salesforce.simulator import Simulator
 from tests.support.crash_left import Snapshot
 from tests.support.crash_load import Load
 from tests.support.crash_stage import KILLED, Stage, crash_stage
+from tests.support.eventually import eventually
 from tests.support.salesforce import rep
 from tests.support.salesforce import salesforce as salesforce
 
@@ -63,6 +65,7 @@ def _settings(salesforce: Simulator, folder: Path) -> dict[str, object]:
         "salesforce": {
             "instance": salesforce.url,
             "tls_ca": str(salesforce.ca_file),
+            "timeout": "5s",
             "auth": {
                 "kind": "client_credentials",
                 "client_id": salesforce.client_id,
@@ -128,6 +131,30 @@ def test_killed_while_recording(tmp_path: Path, salesforce: Simulator, point: Po
         assert stage.service.stop() == 0
         assert "Traceback" not in stage.service.logs()
     assert salesforce.refused == []
+
+
+def test_killed_while_salesforce_is_at_work(tmp_path: Path, salesforce: Simulator) -> None:
+    """Killed and started again before Salesforce has carried the call out: it is waited for, and not made once more."""
+    salesforce.add("Contact", LastName="Victim", Email=VICTIM)
+    salesforce.inject(Injected(Action.LATE, path=r"/composite/?$", nth=2, seconds=4.0))
+    with crash_stage(tmp_path, _settings(salesforce, tmp_path)) as stage:
+        stage.start()
+        with Load(stage.relay.gateway, senders=0) as load:
+            load.submit_content("victim", [VICTIM], ATTACHED)
+            eventually(
+                lambda: sum(one.operation == "composite" for one in salesforce.calls),
+                lambda made: made == 2,
+                20.0,
+            )
+        stage.service.kill()
+        assert _rows(stage) == {"started": 1}
+        assert salesforce.rows("EmailMessage") == []
+        stage.start()
+        stage.wait_until_empty()
+        (made,) = salesforce.rows("EmailMessage")
+        assert stage._ask("SELECT state, salesforce_id, pending FROM record") == [("made", made["Id"], 0)]
+        assert len(salesforce.rows("ContentVersion")) == 1
+        assert stage.service.stop() == 0
 
 
 def test_killed_while_undoing(tmp_path: Path, salesforce: Simulator) -> None:

@@ -1,5 +1,6 @@
 """Whatever Salesforce does, no record is made twice, none is missing, and nothing is silent."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from relay.demo.salesforce.faults import Action, Injected
 from relay.demo.salesforce.simulator import Simulator
 from relay.queue.model import State
 from relay.queue.selection import Selection
+from relay.salesforce.record_rows import RecordState
 from tests.support.recording_house import OUT, RecordingHouse, recording_house
 from tests.support.salesforce import people
 from tests.support.salesforce import salesforce as salesforce
@@ -66,6 +68,30 @@ async def test_a_timeout(tmp_path: Path, salesforce: Simulator) -> None:
         house.start()
         message = await house.accept()
         await house.tried(message)
+        house.later(60)
+        await house.recorded(message)
+        once(house)
+
+
+async def test_made_after_nobody_waited_any_more(tmp_path: Path, salesforce: Simulator) -> None:
+    """Salesforce goes on with a call that was given up: tried at once by hand, the mail still is there once."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False, more="  timeout: 3s\n") as house:
+        salesforce.inject(Injected(Action.LATE, path=r"/composite/?$", nth=2, seconds=4.5))
+        house.start()
+        message = await house.accept()
+        await house.tried(message)
+        await house.database.write(
+            lambda tx: house.queue.retry(tx, Selection(message=message), house.clock.now())
+        )
+        house.try_now()
+        async with asyncio.timeout(20):
+            while "not known yet" not in (await house.delivery(message)).reason:  # noqa: ASYNC110 - it is in the store
+                await asyncio.sleep(0.01)
+        assert (await house.row(message)).state is RecordState.STARTED
+        async with asyncio.timeout(20):
+            while not salesforce.rows("EmailMessage"):  # noqa: ASYNC110 - it is in another thread
+                await asyncio.sleep(0.01)
         house.later(60)
         await house.recorded(message)
         once(house)

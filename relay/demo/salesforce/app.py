@@ -147,6 +147,8 @@ class App:
                 return _with(carried_out(), {}, spoiled="reset")
             case Action.SLOW:
                 return _with(carried_out(), {}, wait=fault.seconds)
+            case Action.LATE:
+                return Answer(200, later=carried_out, wait=fault.seconds)
             case Action.TRUNCATE:
                 return _with(carried_out(), {}, spoiled="truncate")
             case Action.EXPIRED_SESSION:
@@ -184,6 +186,7 @@ def _with(answer: Answer, headers: dict[str, str], *, spoiled: str = "", wait: f
         answer.errors,
         spoiled or answer.spoiled,
         wait or answer.wait,
+        answer.later,
     )
 
 

@@ -26,6 +26,8 @@ class Action(StrEnum):
     """The call is carried out, the connection reset."""
     SLOW = "slow"
     """The call is carried out, the answer comes `seconds` later."""
+    LATE = "late"
+    """The call is carried out `seconds` later, whether or not anybody still waits for it."""
     TRUNCATE = "truncate"
     """The call is carried out, half of the answer arrives."""
     EXPIRED_SESSION = "expired_session"

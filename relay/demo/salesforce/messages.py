@@ -4,7 +4,7 @@ Pure.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -76,6 +76,8 @@ class Answer:
     """reset: the connection is reset instead; truncate: half of the body, then the end."""
     wait: float = 0.0
     """Seconds before it goes out."""
+    later: "Callable[[], Answer] | None" = None
+    """What is carried out after `wait`, and gives the answer."""
 
     def octets(self) -> bytes:
         """Give the body as sent."""

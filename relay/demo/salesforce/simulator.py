@@ -47,7 +47,7 @@ def _certificate() -> _Certificate:
 class Simulator:
     """A running simulated Salesforce. Every verb may be called from any thread."""
 
-    def __init__(self, clock: Clock, folder: Path | None = None) -> None:
+    def __init__(self, clock: Clock, folder: Path | None = None, port: int = 0) -> None:
         self.toggles = Toggles()
         self.client_id = auth.CLIENT_ID
         self.client_secret = auth.CLIENT_SECRET
@@ -63,7 +63,7 @@ class Simulator:
         self.records = Records(self.toggles, self._clock)
         self._app = App(self.records, clock.chance)
         self.sink = Sink(self.records, self._app.files)
-        self._thread = _Thread(self._answer, _context(files), self.now)
+        self._thread = _Thread(self._answer, _context(files), self.now, port)
         self._furnish()
 
     def start(self) -> None:
@@ -278,18 +278,25 @@ class Simulator:
     async def _carried_out(self, request: Request) -> Answer:
         if self.toggles.latency:
             await asyncio.sleep(self.toggles.latency)
+        answer = self._locked(lambda: self._app.answer(request))
+        if answer.later is None:
+            return answer
+        await asyncio.sleep(answer.wait)
+        return self._locked(answer.later)
+
+    def _locked(self, carry_out: Callable[[], Answer]) -> Answer:
         with self.records.lock:
             try:
-                return self._app.answer(request)
+                return carry_out()
             except Exception as error:  # noqa: BLE001 - a fault of the simulator: told to who runs it
                 self.crashes.append(error)
                 return Answer(500, [{"message": repr(error), "errorCode": "UNKNOWN_EXCEPTION"}])
 
 
 @contextmanager
-def started(clock: Clock | None = None, *, folder: Path | None = None) -> Iterator[Simulator]:
+def started(clock: Clock | None = None, *, folder: Path | None = None, port: int = 0) -> Iterator[Simulator]:
     """Run a simulated Salesforce; `folder` gets its certificate, otherwise all of a process share one."""
-    simulator = Simulator(clock or SystemClock(), folder)
+    simulator = Simulator(clock or SystemClock(), folder, port)
     simulator.start()
     try:
         yield simulator
@@ -325,8 +332,10 @@ def _context(files: _Certificate) -> ssl.SSLContext:
 class _Thread:
     """A thread with a loop that serves until it is told to stop."""
 
-    def __init__(self, handler: Handler, context: ssl.SSLContext, now: Callable[[], datetime]) -> None:
-        self._server = Server(handler, context, now)
+    def __init__(
+        self, handler: Handler, context: ssl.SSLContext, now: Callable[[], datetime], port: int
+    ) -> None:
+        self._server = Server(handler, context, now, port)
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ends: asyncio.Event | None = None
