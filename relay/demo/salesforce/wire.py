@@ -21,18 +21,20 @@ _IDLE = 120.0
 
 
 class Server:
-    """Serves one handler on a free port of 127.0.0.1, within the running loop."""
+    """Serves one handler on a port of 127.0.0.1 - 0: a free one -, within the running loop."""
 
-    def __init__(self, handler: Handler, context: ssl.SSLContext, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, handler: Handler, context: ssl.SSLContext, now: Callable[[], datetime], port: int = 0
+    ) -> None:
         self._handler, self._context, self._now = handler, context, now
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self.port = 0
+        self.port = port
 
     async def start(self) -> None:
         """Listen."""
         self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", 0, ssl=self._context, limit=_CHUNK
+            self._connected, "127.0.0.1", self.port, ssl=self._context, limit=_CHUNK
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
