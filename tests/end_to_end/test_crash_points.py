@@ -176,6 +176,9 @@ def test_killed_at_a_point(tmp_path: Path, point: Point) -> None:
         account = settle_accounts(load.sent, stage.arrived, left)
         for address in point.recipients:
             assert account.copies[address] == (0 if address == REFUSED else point.arrivals), address
-        assert account.reports["victim"] == (1 if point.arrivals and REFUSED in point.recipients else 0)
+        told = 1 if point.arrivals and REFUSED in point.recipients else 0
+        # On a starved machine the report may be on its way already: then it may come twice, as any mail (points 11 to 13).
+        under_way = sum("active" in each.states for each in left.reports_on("victim"))
+        assert told <= account.reports["victim"] <= told + under_way
         assert stage.service.stop() == 0
         assert "Traceback" not in stage.service.logs()
