@@ -9,11 +9,11 @@ _ROW = re.compile(r"^\| (\d+) \|(.*)\|$", re.MULTILINE)
 _TEST = re.compile(r"`(tests/[\w/.-]+\.py)::(\w+)`")
 
 
-def test_rows_18_to_38_are_there_once() -> None:
-    """No row of reminders and the command center is missing, and none stands twice."""
+def test_rows_1_to_41_are_there_once() -> None:
+    """No row of logging, reminders, the command center and diagnostics is missing, and none stands twice."""
     numbers = [int(match[1]) for match in _ROW.finditer(_PAGE.read_text("utf-8"))]
     assert len(numbers) == len(set(numbers))
-    assert set(range(18, 39)) <= set(numbers)
+    assert set(range(1, 42)) <= set(numbers)
 
 
 def test_each_row_names_tests_that_exist() -> None:

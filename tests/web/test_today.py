@@ -1,5 +1,6 @@
 """Today and Message: what a rep sees of the mail they sent, and what they can do about it."""
 
+import re
 from pathlib import Path
 
 from relay.delivery_kind import Role
@@ -75,6 +76,19 @@ async def test_the_list_is_answered_204_until_something_changes(tmp_path: Path) 
         key, _ = await copy_of(page, message)
         await ana.post(f"/deliveries/{key}/stop", role="log_copy")
         assert (await ana.get(asked)).status == 200
+
+
+async def test_what_changes_is_shown_within_two_seconds(tmp_path: Path) -> None:
+    """Today and the command center ask again so often, and what is held a moment before is in the answer."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        for path in ("/today", "/center"):
+            text = (await ana.get(path)).text
+            every = re.findall(r'hx-trigger="every (\d+)(ms|s)"', text)
+            assert [int(number) * (1 if unit == "ms" else 1000) <= 2000 for number, unit in every] == [True]
+            asked = text.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+            await sent(page, subject=f"Failed for {path}")
+            assert f"Failed for {path}" in (await ana.get(asked)).text
 
 
 async def test_a_rep_decides_that_a_mail_is_not_logged(tmp_path: Path) -> None:
