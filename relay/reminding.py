@@ -157,7 +157,7 @@ class Reminding:
                 salesforce.try_now()
             outcome = await self._work(configuration, directory, salesforce, on, whole=whole)
         await self._tell(outcome, asked, on)
-        pause = await self._pause(on)
+        pause = await self._pause(_users(directory, on))
         return min(pause, _MAIL_EVERY) if configuration.settings.logging.controls.domain else pause
 
     async def _follow_up(self, configuration: Configuration, directory: Directory) -> None:
@@ -202,10 +202,11 @@ class Reminding:
         synchroniser, missing = synchroniser_of(
             configuration, directory, salesforce, self._database, self._clock, on, self._meter
         )
-        if whole or self._clock.monotonic() >= self._poll_at or await self._first_due(on):
+        users = _users(directory, on)
+        if whole or self._clock.monotonic() >= self._poll_at or await self._first_due(users):
             outcome = await synchroniser.cycle(whole=whole)
             self._plan(outcome, configuration)
-        elif await self._due(on) == 0:
+        elif await self._due(users) == 0:
             outcome = await synchroniser.send()
         else:
             return Outcome()
@@ -240,20 +241,26 @@ class Reminding:
             wait = min(wait, _FIRST_AGAIN * 2 ** min(self._failures - 1, 10))
         self._poll_at = self._clock.monotonic() + wait
 
-    async def _first_due(self, on: list[RepKey]) -> bool:
+    async def _first_due(self, on: Collection[RepKey]) -> bool:
         if self._failures:
             return False
         standings = await self._database.read(self._switches.all)
         return any(key in on and one.first_running and not one.storm for key, one in standings.items())
 
-    async def _due(self, on: list[RepKey]) -> float | None:
-        """Give in how many seconds something is to be told; 0: now; None: nothing waits."""
-        at = await self._database.read(lambda tx: self._outgoing.next_due(tx, on))
+    async def _due(self, users: Mapping[RepKey, str]) -> float | None:
+        """Give in how many seconds something is to be told that can be; 0: now; None: nothing waits."""
+
+        def read(tx: Transaction) -> int | None:
+            standings = self._switches.all(tx)
+            ready = {key for key, one in standings.items() if one.first_done and not one.storm}
+            return self._outgoing.next_due(tx, {key: user for key, user in users.items() if key in ready})
+
+        at = await self._database.read(read)
         return None if at is None else max(0.0, (at - self._clock.now()) / _SECOND)
 
-    async def _pause(self, on: list[RepKey]) -> float:
-        until_poll = max(0.0, self._poll_at - self._clock.monotonic()) if on else _IDLE
-        due = await self._due(on)
+    async def _pause(self, users: Mapping[RepKey, str]) -> float:
+        until_poll = max(1.0, self._poll_at - self._clock.monotonic()) if users else _IDLE
+        due = await self._due(users)
         return min(until_poll, _IDLE if due is None else max(1.0, due))
 
     async def _tell(self, outcome: Outcome, asked: Mapping[RepKey, int], on: list[RepKey]) -> None:
@@ -283,6 +290,12 @@ class Reminding:
             if storm:
                 events.append(ReminderDeletionsWait(at=now, login=key, deletions=storm))
         return events
+
+
+def _users(directory: Directory, on: Collection[RepKey]) -> dict[RepKey, str]:
+    """Give the Salesforce users of those who have one: for anybody else nothing can be asked or told."""
+    users = {RepKey(login_key(rep.login)): rep.salesforce_user_id for rep in directory.reps()}
+    return {key: long_id(user) for key, user in users.items() if user and key in on}
 
 
 def synchroniser_of(

@@ -4,7 +4,7 @@ Every verb takes part in the caller's transaction. A create is noted as begun be
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from relay.reminders.judging import kept_after
@@ -16,15 +16,17 @@ from relay.reminders.store import forget, tell
 from relay.reminders.switches import SwitchStore
 from relay.storage.database import Transaction
 
+# Theirs: of some reps, or given by them to a teammate of whom nothing is kept in step; none that somebody is asked about.
+_THEIRS = """gone_at IS NULL AND (rep IN (SELECT value FROM json_each(?))
+    OR (salesforce_id IS NOT NULL AND owner_id IN (SELECT value FROM json_each(?))))"""
 # What is due to be told, of some reps.
 _DUE = f"""
-SELECT {COLUMNS} FROM reminder
-WHERE (next_push_at <= ? OR next_push_at > ?) AND rep IN (SELECT value FROM json_each(?))
+SELECT {COLUMNS} FROM reminder WHERE (next_push_at <= ? OR next_push_at > ?) AND {_THEIRS}
 ORDER BY next_push_at, id LIMIT ?"""  # noqa: S608 - columns are ours
 # Some of them, as they are now.
 _SOME = f"SELECT {COLUMNS} FROM reminder WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"  # noqa: S608 - ours
 # When the next is due.
-_NEXT = "SELECT min(next_push_at) FROM reminder WHERE rep IN (SELECT value FROM json_each(?))"
+_NEXT = f"SELECT min(next_push_at) FROM reminder WHERE next_push_at IS NOT NULL AND {_THEIRS}"  # noqa: S608 - conditions are ours
 # A create begins: this is what is sent.
 _BEGIN = """
 UPDATE reminder SET push_started_at = coalesce(push_started_at, ?), base = ?, owner_id = ?
@@ -73,21 +75,23 @@ LONGEST_WAIT = 3600 * 1_000_000
 class OutgoingStore:
     """What Salesforce is to be told."""
 
-    def due(self, tx: Transaction, reps: Sequence[RepKey], now: int, limit: int) -> list[Reminder]:
+    def due(self, tx: Transaction, reps: Mapping[RepKey, str], now: int, limit: int) -> list[Reminder]:
         """Give what is due to be told of these reps' reminders, the longest due first; deleted ones, too.
+
+        `reps` with their Salesforce users: what one of them gave to a teammate is still to be told as well.
 
         What seems to be due further ahead than anything is put off is due, too: the clock was set back.
         """
-        values = (now, now + 2 * LONGEST_WAIT, json.dumps(list(reps)), limit)
+        values = (now, now + 2 * LONGEST_WAIT, *_lists(reps), limit)
         return [reminder(row) for row in tx.execute(_DUE, values)]
 
     def some(self, tx: Transaction, which: Iterable[ReminderId]) -> list[Reminder]:
         """Give some reminders as they are now; deleted ones, too."""
         return [reminder(row) for row in tx.execute(_SOME, (json.dumps(list(which)),))]
 
-    def next_due(self, tx: Transaction, reps: Sequence[RepKey]) -> int | None:
+    def next_due(self, tx: Transaction, reps: Mapping[RepKey, str]) -> int | None:
         """Give when the next is due to be told; None: nothing waits."""
-        value = tx.execute(_NEXT, (json.dumps(list(reps)),))[0][0]
+        value = tx.execute(_NEXT, _lists(reps))[0][0]
         return None if value is None else number(value)
 
     def begin(self, tx: Transaction, one: Reminder, owner_id: str, server_now: int) -> None:
@@ -208,6 +212,10 @@ class OutgoingStore:
         waiting = self.awaiting(tx, rep)
         forget(tx, waiting)
         return len(waiting)
+
+
+def _lists(reps: Mapping[RepKey, str]) -> tuple[str, str]:
+    return json.dumps(list(reps)), json.dumps(list(reps.values()))
 
 
 def replace_users(context: Context) -> Context:

@@ -73,7 +73,7 @@ class Sender:
     def __init__(self, parts: Parts, identity: str, reps: Sequence[SyncRep]) -> None:
         self._parts = parts
         self._identity = identity
-        self._reps = [rep.key for rep in reps]
+        self._reps = {rep.key: rep.user_id for rep in reps}
         self._labels: Labels | None = None
         self._keyed: bool | None = None
         self.sent = Sent()
@@ -110,7 +110,7 @@ class Sender:
     async def _again(self, batch: Sequence[Reminder]) -> list[Reminder]:
         ids = [one.id for one in batch]
         now_held = await self._parts.database.read(lambda tx: self._parts.outgoing.some(tx, ids))
-        return [one for one in now_held if one.next_push_at is not None]
+        return [one for one in now_held if one.next_push_at is not None and one.gone_at is None]
 
     async def _put_off(self, which: Sequence[ReminderId], fault: Fault) -> None:
         """Tell them later; where all other calls would fail as well, stop."""

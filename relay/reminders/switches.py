@@ -33,6 +33,8 @@ _NEVER_PUSH = """
 UPDATE reminder SET link = 'never_push', reason = '', next_push_at = NULL
 WHERE rep = ? AND salesforce_id IS NULL AND push_started_at IS NULL AND deleted_at IS NULL
     AND link IN ('off', 'pending', 'error')"""
+# What somebody was asked about is looked up again instead.
+_ASK_NO_MORE = "UPDATE reminder SET gone_at = NULL WHERE rep = ? AND gone_at IS NOT NULL"
 # Somebody waits for a whole run.
 _ASK = "UPDATE reminder_sync SET asked = asked + 1 WHERE rep = ? RETURNING asked"
 # Those who wait got their answer.
@@ -118,6 +120,7 @@ class SwitchStore:
         tx.execute(_ENTER, (rep,))
         if on:
             tx.execute(_NEVER_PUSH, (rep,))
+            tx.execute(_ASK_NO_MORE, (rep,))
             tx.execute(_START, (now, rep))
         else:
             tx.execute(_END, (rep,))

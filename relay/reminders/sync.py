@@ -5,7 +5,7 @@ deleted, so that they wait for each other, also from one process to another (the
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 
@@ -13,9 +13,9 @@ from relay.reminders.calls import NoMeter, ReminderMeter, SyncRep
 from relay.reminders.model import NOTHING, RepKey, Tally
 from relay.reminders.sending import Sender
 from relay.reminders.switches import Standing
-from relay.reminders.taking import REACH, Parts, deletions, finish, first_run, look_at_all, poll
+from relay.reminders.taking import REACH, Parts, deletions, finish, first_run, look_at_all, poll, reconsider
 from relay.salesforce.exchange import SalesforceError
-from relay.salesforce.model import Fault
+from relay.salesforce.model import Fault, FaultKind
 from relay.storage.database import Transaction
 
 logger = logging.getLogger(__name__)
@@ -61,14 +61,25 @@ class Synchroniser:
     async def cycle(self, *, whole: bool = False) -> Outcome:
         """Do one cycle: first runs where one is due, else a poll; then send what is due.
 
-        `whole`: look at every known Task, and try again what was refused.
+        `whole`: look at every known Task, also at those that somebody is asked about, and try again what was refused.
         """
         async with self._guard():
             outcome = Outcome()
+            if whole:
+                await self._reconsider(outcome)
             for identity, group in (await self._groups()).items():
                 await self._cycle(identity, group, outcome, whole)
             await self._conclude(outcome)
             return outcome
+
+    async def _reconsider(self, outcome: Outcome) -> None:
+        standings = await self._parts.database.read(self._parts.switches.all)
+        for key, rep in self._reps.items():
+            if key in standings and standings[key].running and standings[key].storm:
+                try:
+                    await reconsider(self._parts, rep.identity, rep)
+                except SalesforceError as exc:
+                    outcome.failed([rep], exc.fault)
 
     async def send(self) -> Outcome:
         """Send what is due, without asking what has changed."""
@@ -94,22 +105,43 @@ class Synchroniser:
         self, identity: str, group: Sequence[tuple[SyncRep, Standing]], outcome: Outcome, whole: bool
     ) -> None:
         reps = [rep for rep, _ in group]
-        fresh = [one for one in group if not one[1].first_done]
         known = [one for one in group if one[1].first_done]
-        try:
-            if fresh:
-                outcome.add(await first_run(self._parts, identity, fresh))
-            if known:
-                outcome.add(await poll(self._parts, identity, known))
-                await self._look_for_deletions(identity, known, outcome, whole)
-        except SalesforceError as exc:
-            outcome.failed(reps, exc.fault)
-            if exc.fault.status == 0:
-                return
+        fresh = [one for one in group if not one[1].first_done]
+        if not await self._taken(known, outcome, self._known(identity, known, outcome, whole)):
+            return
+        if not await self._taken(fresh, outcome, self._fresh(identity, fresh, outcome)):
+            return
         if whole:
             await self._parts.database.write(lambda tx: self._retry(tx, reps))
         standings = await self._parts.database.read(self._parts.switches.all)
         await self._send(identity, [rep for rep in reps if _may_send(standings[rep.key])], outcome)
+
+    async def _taken(
+        self, group: Sequence[tuple[SyncRep, Standing]], outcome: Outcome, taking: Awaitable[None]
+    ) -> bool:
+        """Take in what some reps have there; tell whether it makes sense to ask Salesforce for more.
+
+        What one question comes to keeps nobody else from being asked for. Where calls are saved, changes still go out.
+        """
+        try:
+            await taking
+        except SalesforceError as exc:
+            outcome.failed([rep for rep, _ in group], exc.fault)
+            return exc.fault.status != 0 or exc.fault.kind is FaultKind.LIMIT
+        return True
+
+    async def _known(
+        self, identity: str, known: Sequence[tuple[SyncRep, Standing]], outcome: Outcome, whole: bool
+    ) -> None:
+        if known:
+            outcome.add(await poll(self._parts, identity, known))
+            await self._look_for_deletions(identity, known, outcome, whole)
+
+    async def _fresh(
+        self, identity: str, fresh: Sequence[tuple[SyncRep, Standing]], outcome: Outcome
+    ) -> None:
+        if fresh:
+            outcome.add(await first_run(self._parts, identity, fresh))
 
     def _retry(self, tx: Transaction, reps: Sequence[SyncRep]) -> None:
         for rep in reps:
@@ -121,14 +153,19 @@ class Synchroniser:
         now = self._parts.salesforce.server_now()
         due = [(rep, standing.deletions_until or 0) for rep, standing in known]
         keys = [rep.key for rep, _ in known]
-        asleep = any((standing.watermark or 0) < now - REACH for _, standing in known)
-        if whole or asleep:  # beyond 15 days Salesforce does not tell deletions
+        marks = [min(one.watermark or 0, one.deletions_until or 0) for _, one in known]
+        if whole or min(marks) < now - REACH:  # beyond 15 days Salesforce does not tell deletions
             absorbed = await look_at_all(self._parts, identity, [rep for rep, _ in known])
+            await self._parts.database.write(lambda tx: self._deletions_known(tx, keys, now))
         elif due and min(at for _, at in due) < now - DELETIONS_EVERY:
             absorbed = await deletions(self._parts, identity, due)
         else:
             return
         outcome.add(await finish(self._parts, keys, absorbed, None))
+
+    def _deletions_known(self, tx: Transaction, reps: Sequence[RepKey], until: int) -> None:
+        for rep in reps:
+            self._parts.switches.deletions_known(tx, rep, until)
 
     async def _send(self, identity: str, reps: Sequence[SyncRep], outcome: Outcome) -> None:
         if not reps:

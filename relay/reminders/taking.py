@@ -13,7 +13,7 @@ from relay.reminders import asking
 from relay.reminders.calls import Salesforce, SyncRep, SyncRules
 from relay.reminders.links import Absorbed, Context, LinkStore
 from relay.reminders.mapping import instant_of, remote_task
-from relay.reminders.model import NOTHING, ReminderId, RepKey, Tally
+from relay.reminders.model import NOTHING, Reminder, ReminderId, RepKey, Tally
 from relay.reminders.outgoing import OutgoingStore
 from relay.reminders.switches import Standing, SwitchStore
 from relay.salesforce.exchange import SalesforceError
@@ -97,7 +97,11 @@ async def _poll(
     room = asking.room_for_known(owners)
     known = await parts.database.read(lambda tx: parts.links.least_seen(tx, reps, room))
     absorbed, until = await _asked(parts, identity, asking.changes(owners, since, known), all_rows=True)
-    await _note_missing(parts, known, absorbed)
+    missing = await _note_missing(parts, known, absorbed)
+    if len(missing) > parts.rules.deletions:
+        # Those were a sample: whether somebody is asked goes by how many are gone in all.
+        whose = {one.rep for one in missing}
+        absorbed.add(await look_at_all(parts, identity, [rep for rep, _ in group if rep.key in whose]))
     return await finish(parts, reps, absorbed, until)
 
 
@@ -118,13 +122,15 @@ async def _asked(
     return absorbed, until or parts.salesforce.server_now()
 
 
-async def _note_missing(parts: Parts, asked: Sequence[str], absorbed: Absorbed) -> None:
+async def _note_missing(parts: Parts, asked: Sequence[str], absorbed: Absorbed) -> list[Reminder]:
     """What was asked for by its id and is not shown is gone for good: no bin holds it, or it may not be seen."""
     missing = [one for one in asked if one not in absorbed.seen]
-    if missing:
-        held = await parts.database.read(lambda tx: parts.links.known(tx, missing))
-        for one in held.values():
-            absorbed.gone.setdefault(one.id, 0)
+    if not missing:
+        return []
+    held = await parts.database.read(lambda tx: parts.links.known(tx, missing))
+    for one in held.values():
+        absorbed.gone.setdefault(one.id, 0)
+    return list(held.values())
 
 
 async def finish(
@@ -163,8 +169,7 @@ def remove(
         linked = parts.outgoing.linked(tx, rep)
         if len(some) > parts.rules.deletions and len(some) > _SHARE * linked:
             parts.outgoing.wait_for_word(tx, some)
-            text = f"{len(some)} of {linked} Tasks were deleted in Salesforce at once: confirm, or keep them here"
-            parts.switches.storm(tx, rep, len(some), text)
+            parts.switches.storm(tx, rep, len(some), storm_text(len(some)))
         else:
             for whose, tally in parts.outgoing.vanish(tx, some, context).items():
                 tallies[whose] = tallies.get(whose, NOTHING) + tally
@@ -198,7 +203,7 @@ class Progress:
 async def first_run(
     parts: Parts, identity: str, standings: Sequence[tuple[SyncRep, Standing]]
 ) -> Mapping[RepKey, Tally]:
-    """Take in what the first run takes; nothing is sent. Where it had been on before, deletions are made up for.
+    """Take in what the first run takes; nothing is sent. Where it had been on before, what is known is looked at again.
 
     Raises SalesforceError; then it begins anew the next time.
     """
@@ -218,9 +223,8 @@ async def first_run(
         await progress.note(())
         soql = asking.first(owners, since, all_open=all_open)
         absorbed, until = await _asked(parts, identity, soql, all_rows=False, progress=progress)
-        before = [(rep, standing) for rep, standing in group if standing.ran_before]
-        for rep, standing in before:
-            absorbed.add(await _made_up(parts, identity, rep, standing, until))
+        before = [rep for rep, standing in group if standing.ran_before]
+        absorbed.add(await look_at_all(parts, identity, before))
         tallies |= await finish(parts, [rep.key for rep in reps], absorbed, until, first=True)
     return tallies
 
@@ -240,14 +244,6 @@ def _day_before(parts: Parts, standings: Sequence[Standing]) -> int:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-async def _made_up(parts: Parts, identity: str, rep: SyncRep, standing: Standing, until: int) -> Absorbed:
-    """Find what was deleted while nothing was kept in step: told for 15 days, looked up beyond."""
-    last = standing.watermark or 0
-    if last < until - REACH + _MARGIN:
-        return await look_at_all(parts, identity, [rep])
-    return await deletions(parts, identity, [(rep, last)])
 
 
 async def deletions(parts: Parts, identity: str, since: Sequence[tuple[SyncRep, int]]) -> Absorbed:
@@ -302,6 +298,26 @@ async def _looked_up(parts: Parts, identity: str, ids: Sequence[str]) -> Absorbe
         await _note_missing(parts, some, found)
         absorbed.add(found)
     return absorbed
+
+
+async def reconsider(parts: Parts, identity: str, rep: SyncRep) -> None:
+    """Look again at what somebody is asked about: what was taken out of the bin again needs no answer."""
+    waiting = await parts.database.read(
+        lambda tx: parts.outgoing.some(tx, parts.outgoing.awaiting(tx, rep.key))
+    )
+    await _looked_up(parts, identity, [one.salesforce_id for one in waiting if one.salesforce_id is not None])
+
+    def unit(tx: Transaction) -> None:
+        still = len(parts.outgoing.awaiting(tx, rep.key))
+        if still < len(waiting):
+            parts.switches.storm(tx, rep.key, still, storm_text(still) if still else "")
+
+    await parts.database.write(unit)
+
+
+def storm_text(gone: int) -> str:
+    """Say what somebody is asked."""
+    return f"{gone} Tasks were deleted in Salesforce at once: confirm, or keep them here"
 
 
 async def look_at_all(parts: Parts, identity: str, reps: Sequence[SyncRep]) -> Absorbed:
