@@ -1,16 +1,29 @@
 """The page in a real browser, served over TLS: signing in, with and without JavaScript, in every language."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from relay.ids import QueueId
+from relay.queue.model import State
+from relay.reminders.model import today_of
+from relay.web.app import all_routes
 from tests.support.browser import NARROW, WIDE, Browser
-from tests.support.page import PASSWORD, open_page
+from tests.support.page import PASSWORD, Page, open_page
+from tests.support.page_mail import remind, sent
 
 pytestmark = pytest.mark.peer("chromium")
 
 ANYONE = ("/sign-in", "/forgot", "/nothing/here")
-SIGNED_IN = ("/settings/account",)
+NO_PAGES = ("/list", "/export", "/state", "/oidc", "/sign-in", "/forgot", "/callback", "/connected")
+"""What answers with a part of a page, a file, or by sending the browser elsewhere."""
+
+
+def every_page() -> list[str]:
+    """Give the path of every page that names nothing."""
+    paths = [route.path for route in all_routes() if route.method == "GET" and "{" not in route.path]
+    return [path for path in dict.fromkeys(paths) if not any(part in path for part in NO_PAGES)]
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -61,6 +74,31 @@ async def test_nobody_is_kept_out(tmp_path: Path, browser: Browser, dark: bool, 
                 await window.open(path)
                 assert (path, await window.violations(), await window.overflow()) == (path, [], 0)
             await window.enter(bea)
-            for path in SIGNED_IN:
+            window.troubles.clear()
+            message = await _stocked(page)
+            for path in [*every_page(), *ONE_THING, f"/messages/{message}"]:
                 await window.open(path)
                 assert (path, await window.violations(), await window.overflow()) == (path, [], 0)
+            assert window.troubles == []
+
+
+ONE_THING = ("/reminders/1", "/center?section=bounced", "/center?section=in_progress", "/reminders?show=done")
+
+
+async def _stocked(page: Page) -> QueueId:
+    """Give bea mail in every state and reminders on every day, with long words in them."""
+    for to, logging in (
+        (State.SENT, State.HELD),
+        (State.DEFERRED, State.DEFERRED),
+        (State.BOUNCED, State.SKIPPED),
+        (State.EXPIRED, State.SENT),
+    ):
+        await sent(
+            page, login="bea", subject="Donaudampfschifffahrtsgesellschaft " * 3, to=to, logging=logging
+        )
+    today = today_of(page.clock.now(), "UTC")
+    for days in (-1, 0, 1):
+        await remind(
+            page, "Donaudampfschifffahrtsgesellschaftskapitän" * 2, today + timedelta(days=days), "bea"
+        )
+    return await sent(page, login="bea")

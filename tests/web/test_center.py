@@ -6,39 +6,11 @@ from pathlib import Path
 import pytest
 
 from relay.delivery_kind import Role
-from relay.ids import QueueId, queue_id_of
-from relay.queue.model import Change, State
-from relay.reminders.model import RepKey, today_of
-from relay.reminders.store import NewReminder, ReminderStore
-from relay.storage.database import Transaction
-from tests.support.builders import lease, log_copy, new_message, to_recipient
+from relay.ids import QueueId
+from relay.queue.model import State
+from relay.reminders.model import today_of
 from tests.support.page import SETTINGS, Page, open_page
-
-
-async def sent(
-    page: Page,
-    *,
-    subject: str = "Offer",
-    login: str = "ana",
-    to: State = State.SENT,
-    logging: State = State.SENT,
-) -> QueueId:
-    """Put a message into the queue with a recipient and a log copy that stand as told."""
-    number = page.actions.next_number()
-    message = new_message(number=number, login=login, subject=subject, accepted_at=page.clock.now())
-    later = page.clock.now() + 10**9
-
-    def keep(tx: Transaction) -> None:
-        given = page.house.store.accept(tx, message, [to_recipient(), log_copy()], lease=lease())
-        states = [(one, to if one.role is Role.RECIPIENT else logging) for one in given]
-        changes = [
-            Change(one.id, 1, state, later if state is State.DEFERRED else None, "said so")
-            for one, state in states
-        ]
-        page.house.store.settle(tx, queue_id_of(number), changes)
-
-    await page.house.database.write(keep)
-    return queue_id_of(number)
+from tests.support.page_mail import remind, sent
 
 
 def rows(text: str) -> list[str]:
@@ -227,12 +199,6 @@ async def test_the_list_is_answered_204_until_something_changes(tmp_path: Path) 
         assert (await ana.get(asked)).status == 204
         await ana.post("/reminders", title="Call Anna", due=str(today_of(page.clock.now(), "UTC")))
         assert "Call Anna" in (await ana.get(asked)).text
-
-
-async def remind(page: Page, title: str, due: date | None, rep: str = "ana") -> None:
-    """Enter a reminder."""
-    new = NewReminder(RepKey(rep), title, due=due)
-    await page.house.database.write(lambda tx: ReminderStore().add(tx, new, on=False, now=page.clock.now()))
 
 
 def due(text: str) -> dict[str, list[str]]:
