@@ -132,3 +132,6 @@ CREATE TABLE page_mark (
     marked_at   INTEGER NOT NULL,
     PRIMARY KEY (login_key, kind, subject)
 ) STRICT, WITHOUT ROWID;
+
+-- A rep's own mail, newest first: the page asks for it all day. Mail of nobody is not in it.
+CREATE INDEX message_of_login ON message (login, id) WHERE login IS NOT NULL;
