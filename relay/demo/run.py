@@ -5,6 +5,7 @@ Nothing leaves this machine and nothing outside a temporary folder is written.
 
 import json
 import shutil
+import signal
 import smtplib
 import ssl
 import tempfile
@@ -258,6 +259,8 @@ Still running. Ctrl-C stops it.
         markup=False,
     )
     stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # shells have what they start in the background ignore SIGINT
+        signal.signal(number, signal.default_int_handler)
     try:
         while service.running and not stopped.wait(1.0):
             pass

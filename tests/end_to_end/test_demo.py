@@ -47,8 +47,9 @@ def test_the_demonstration_succeeds_and_cleans_up(short: Path) -> None:
     assert list(short.iterdir()) == []
 
 
-def test_it_can_be_left_running(short: Path) -> None:
-    """--keep says how to go on, what it says works, and Ctrl-C ends it cleanly."""
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_left_running(short: Path, stop: signal.Signals) -> None:
+    """--keep says how to go on, what it says works, and Ctrl-C or `kill` ends it cleanly."""
     with subprocess.Popen(
         [*_DEMO, "--keep", "--port-base", "0"],
         stdout=subprocess.PIPE,
@@ -81,7 +82,7 @@ def test_it_can_be_left_running(short: Path) -> None:
             with urllib.request.urlopen(curl[2], context=context, timeout=_LIMIT) as answer:
                 assert any(task["IsClosed"] for task in json.load(answer)["Task"])
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(stop)
             process.stdout.read()
             process.wait(_LIMIT)
     assert process.returncode == 0
