@@ -62,9 +62,10 @@ def tools_of(
     if kept is not None:
         kept.lookup.use(logging.match)
         return replace(kept, settings=logging, retry=retry)
-    users = (rep.salesforce_username for rep in directory().reps() if not rep.disabled)
-    stand_in = next((one for one in users if one), None)
-    client = client_of(configuration, secret, clock, meter=meter, database=database, stand_in=stand_in)
+    client = client_of(configuration, secret, clock, meter=meter, database=database)
+    for rep in directory().reps():
+        if not rep.disabled:
+            client.identity_of(rep)  # the first of them looks up for all where nobody is named for it, else the next
     return Tools(
         database=database,
         queue=queue,

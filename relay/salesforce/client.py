@@ -78,14 +78,16 @@ class SalesforceClient:
         """Make the client; nothing is called or loaded yet.
 
         `stand_in` is the Salesforce username that looks up for all when the sign-in is jwt as each rep and
-        `look_up_as` is not given; else the first identity that is used does.
+        `look_up_as` is not given; else, or when that one may not sign in, those do that are used.
         """
         self._settings = settings
         self._clock = clock
-        self._stand_in = stand_in
+        self._stand_ins = dict.fromkeys([stand_in] if stand_in else [])
 
         def provider(kept: RefreshTokens | None) -> TokenProvider:
-            return TokenProvider(settings, secret, clock.now, kept=kept, stand_in=lambda: self._stand_in)
+            return TokenProvider(
+                settings, secret, clock.now, kept=kept, stand_ins=lambda: tuple(self._stand_ins)
+            )
 
         self._dispatch = Dispatch(
             settings, lambda: _line(settings, resolve), clock, meter or NoMeter(), provider, tokens
@@ -106,7 +108,7 @@ class SalesforceClient:
             return self.organization_identity()
         if not rep.salesforce_username:
             return f"{NOBODY}{rep.login}"
-        self._stand_in = self._stand_in or rep.salesforce_username
+        self._stand_ins.setdefault(rep.salesforce_username)
         return rep.salesforce_username
 
     def organization_identity(self) -> str:

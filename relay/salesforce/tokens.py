@@ -6,7 +6,8 @@ Thread-safe and blocking; for worker threads. There is no expiry to go by: a 401
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from relay.config.recording import SalesforceAuthSettings, SalesforceSettings
@@ -15,13 +16,16 @@ from relay.errors import RelayError
 from relay.salesforce.exchange import LOOK_UP, SalesforceError
 from relay.salesforce.faults_table import local_fault, sign_in_fault
 from relay.salesforce.login import TOKEN_PATH, Login, Token, form, token_of
-from relay.salesforce.model import Fault
+from relay.salesforce.model import Fault, FaultKind
 
 _LOGS = logging.getLogger(__name__)
 WRITER = "(auth)"
 """The identity of salesforce.auth where look_up_as makes "" somebody else; no username looks like it."""
 NOBODY = "(no username) "
 """What stands before the login of a rep whose Salesforce username is not known."""
+
+_STAND_INS = 4
+"""So many reps are tried, one after the other, when one looks up for all."""
 
 Post = Callable[[str, dict[str, str]], tuple[int, object, float | None]]
 """Post a form: give status, body (its JSON, else text) and the seconds of Retry-After. Raises SalesforceError."""
@@ -61,13 +65,13 @@ class TokenProvider:
         now: Callable[[], int],
         *,
         kept: RefreshTokens | None = None,
-        stand_in: Callable[[], str | None] = lambda: None,
+        stand_ins: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._settings = settings
         self._secret = secret
         self._now = now
         self._kept = kept
-        self._stand_in = stand_in
+        self._stand_ins = stand_ins
         self._slots: dict[str, _Slot] = {}
         self._lock = threading.Lock()
 
@@ -105,7 +109,7 @@ class TokenProvider:
         auth = (settings.look_up_as or settings.auth) if identity == LOOK_UP else settings.auth
         if auth.kind != "jwt" or auth.username is not None:
             return Login(auth, settings.instance, auth.username)
-        username = self._stand_in() if identity == LOOK_UP else identity
+        username = next(iter(self._stand_ins()), None) if identity == LOOK_UP else identity
         if not username or username.startswith(NOBODY):
             whose = username.removeprefix(NOBODY) if username else "whoever looks up for all"
             raise SalesforceError(
@@ -118,7 +122,20 @@ class TokenProvider:
             return self._slots.setdefault(identity, _Slot())
 
     def _fetch(self, identity: str, post: Post) -> Token:
+        """Sign in; where a rep looks up for all and is refused, another one does: one user's end is not everybody's."""
         login = self.login_of(identity)
+        as_rep = identity == LOOK_UP and login.username is not None and login.settings.username is None
+        others = [replace(login, username=one) for one in self._stand_ins()[1:_STAND_INS]] if as_rep else []
+        for one in (login, *others):
+            try:
+                return self._signed_in(identity, one, post)
+            except SalesforceError as error:
+                if error.fault.kind is not FaultKind.SIGN_IN:
+                    raise
+                fault = error.fault
+        raise SalesforceError(fault)
+
+    def _signed_in(self, identity: str, login: Login, post: Post) -> Token:
         refresh = self._newest(identity, login.settings)
         fields = form(login, self._secret, refresh, self._now())
         status, body, wait = post(login.instance.rstrip("/") + TOKEN_PATH, fields)
