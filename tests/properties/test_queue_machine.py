@@ -35,6 +35,9 @@ PLANS: list[PlannedDelivery] = [
     record(),
 ]
 DELAY, REST = SECOND, 2 * SECOND
+LATEST = 3 * SECOND
+"""Nothing is put off for longer in this machine."""
+AFTER_EVERY_LEASE = 2**62
 BY_HAND = {State.WAITING, State.QUEUED, State.DEFERRED, State.HELD}
 
 
@@ -208,6 +211,31 @@ class QueueMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         """What was put off becomes due."""
         self.clock.advance(seconds)
+
+    @rule()
+    def leases_end(self) -> None:
+        """What was claimed and not settled within its lease is queued again; a late settlement finds it overtaken."""
+        active = [one for one in self.expected.values() if one.state is State.ACTIVE]
+        back = self.write(lambda tx: self.store.give_back_overdue(tx, "this-boot", AFTER_EVERY_LEASE))
+        assert back == len(active)
+        for one in active:
+            one.state, one.owner = State.QUEUED, None
+
+    @rule(seconds=st.integers(1, 10_000))
+    def the_clock_is_set_back(self, seconds: int) -> None:
+        """What would now be due too late is due at once; nothing else changes."""
+        self.clock.instant -= seconds * SECOND
+        now = self.clock.now()
+        late = [
+            one
+            for one in self.expected.values()
+            if one.state in (State.QUEUED, State.DEFERRED, State.WAITING)
+            and one.due is not None
+            and one.due > now + LATEST
+        ]
+        assert self.write(lambda tx: self.store.pull_in(tx, now + LATEST, now)) == len(late)
+        for one in late:
+            one.due = now
 
     # What operators do ----------------------------------------------------------------------------
 
