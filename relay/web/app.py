@@ -59,6 +59,7 @@ PAGES = (
     "relay.web.pages.today",
     "relay.web.pages.center",
     "relay.web.pages.reminders",
+    "relay.web.pages.reminder_sync",
     "relay.web.pages.attention",
     "relay.web.pages.message",
     "relay.web.pages.try_mail",
