@@ -32,7 +32,17 @@ def check_salesforce(draft: Draft) -> Iterator[Finding]:
     if salesforce.proxy is not None and urlsplit(salesforce.proxy).scheme not in ("http", "https"):
         yield Finding((*path, "proxy"), "must be an address such as http://proxy.example.com:3128")
     yield from _auth(salesforce.auth, (*path, "auth"))
+    yield from _connecting(draft, salesforce.auth, (*path, "auth"))
     if salesforce.look_up_as is not None:
+        if salesforce.look_up_as.kind == "refresh_token" and salesforce.look_up_as.refresh_token is None:
+            yield Finding(
+                (*path, "look_up_as", "refresh_token"),
+                "is required: Connect on the page is for salesforce.auth",
+            )
+        if salesforce.look_up_as.each_rep:
+            yield Finding(
+                (*path, "look_up_as", "each_rep"), "is for salesforce.auth: one user looks up for all"
+            )
         yield from _auth(salesforce.look_up_as, (*path, "look_up_as"))
         if salesforce.look_up_as.kind == "jwt" and salesforce.look_up_as.username is None:
             yield Finding((*path, "look_up_as", "username"), "is required: one user looks up for all reps")
@@ -75,12 +85,24 @@ def _auth(auth: SalesforceAuthSettings, path: Path) -> Iterator[Finding]:
             yield Finding(
                 (*path, "private_key"), "is required for jwt: the key of the app's certificate", given=given
             )
-        case "refresh_token" if auth.refresh_token is None:
-            yield Finding(
-                (*path, "refresh_token"), "is required for refresh_token: the token itself", given=given
-            )
         case _:
             pass
+
+
+def _connecting(draft: Draft, auth: SalesforceAuthSettings, path: Path) -> Iterator[Finding]:
+    """Check that somebody can connect who is to connect on the page."""
+    given = ((*path, "kind"),)
+    connecting = auth.kind == "refresh_token" and auth.refresh_token is None
+    if auth.each_rep and not connecting:
+        yield Finding(
+            (*path, "each_rep"), "is only for kind refresh_token without a refresh_token", given=given
+        )
+    if connecting and draft.settings.web is None:
+        yield Finding(
+            (*path, "refresh_token"),
+            "is required without a page (web:) to connect on: the token itself",
+            given=given,
+        )
 
 
 def _usernames(draft: Draft, auth: SalesforceAuthSettings, *, finder: bool) -> Iterator[Finding]:

@@ -26,7 +26,9 @@ class SalesforceAuthSettings(Settings):
     audience: str | None = None
     """For jwt: https://login.salesforce.com, https://test.salesforce.com for sandboxes; by the instance when not given."""
     refresh_token: SecretReference | None = None
-    """For refresh_token: the token."""
+    """For refresh_token: the token; when not given, it comes from Connect on the page."""
+    each_rep: Flag = False
+    """For refresh_token without a token: each rep connects on the page, and what they send is recorded as themselves."""
 
 
 class SalesforceLimits(Settings):

@@ -30,7 +30,7 @@ from relay.salesforce.faults_table import (
     local_fault,
     renewable,
 )
-from relay.salesforce.login import Token
+from relay.salesforce.login import Code, Token
 from relay.salesforce.model import Fault, Json
 from relay.salesforce.request import Request, Result
 from relay.salesforce.session import UPLOAD_FACTOR, Line, open_session
@@ -66,6 +66,14 @@ class Calls:
     def token(self, identity: str) -> Token:
         """Give the identity's token. Raises SalesforceError."""
         return self._tokens.token(identity, self._post)
+
+    def connect(self, identity: str, code: Code, user_id: str | None) -> Token:
+        """Sign an identity in with a code. Raises SalesforceError."""
+        return self._tokens.connect(identity, code, self._post, user_id=user_id)
+
+    def disconnect(self, identity: str) -> bool:
+        """End an identity's connection; tells whether Salesforce took note. Raises SalesforceError."""
+        return self._tokens.disconnect(identity, self._post)
 
     def _with_token(self, identity: str, request: Request) -> Result:
         try:

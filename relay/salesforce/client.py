@@ -115,6 +115,11 @@ class SalesforceClient:
         """Give the identity of salesforce.auth itself."""
         return WRITER if self._settings.look_up_as is not None else LOOK_UP
 
+    @property
+    def instance(self) -> str:
+        """Give the organisation's address, as in the settings."""
+        return self._settings.instance
+
     def connectable(self) -> bool:
         """Tell whether the sign-in comes from Connect on the page."""
         return connectable(self._settings.auth)
@@ -136,8 +141,9 @@ class SalesforceClient:
         """
         given = Code(code, verifier, redirect_uri)
         token = await self._dispatch.connecting(lambda calls: calls.connect(identity, given, user_id))
-        self._dispatch.pauses.try_now(identity)
+        self._dispatch.pauses.forget(identity)
         self._descriptions.forget(None)
+        self._picklists.forget(None)
         return token
 
     async def disconnect(self, identity: str) -> bool:
@@ -147,6 +153,7 @@ class SalesforceClient:
         when it could not be forgotten.
         """
         revoked = await self._dispatch.connecting(lambda calls: calls.disconnect(identity))
+        self._dispatch.pauses.forget(identity)
         self._dispatch.pauses.failed(identity, not_connected(), self._clock.now())
         return revoked
 

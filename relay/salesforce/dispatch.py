@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # loaded in a worker thread, with the first call
 _LOGS = logging.getLogger(__name__)
 T = TypeVar("T")
 _STORE_SECONDS = 30.0
+_CONNECTING = "(connecting)"
+"""Whose call it is to connect or disconnect; no username looks like it."""
 _NO_PROOF = frozenset(
     {FaultKind.AGAIN, FaultKind.UNKNOWN, FaultKind.LIMIT, FaultKind.SIGN_IN, FaultKind.STOPPED}
 )
@@ -68,6 +70,10 @@ class TokenKeeper(Protocol):
         """Keep a new token durably."""
         ...
 
+    async def drop(self, identity: str) -> None:
+        """Forget what is kept for an identity."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _FromThread:
@@ -81,6 +87,9 @@ class _FromThread:
 
     def save(self, identity: str, origin: str, token: str) -> None:
         self._wait(self.keeper.save(identity, origin, token))
+
+    def drop(self, identity: str) -> None:
+        self._wait(self.keeper.drop(identity))
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         try:
@@ -140,6 +149,25 @@ class Dispatch:
             raise SalesforceError(result.fault)
         return got[0]
 
+    async def connecting(self, work: "Callable[[Calls], T]") -> T:
+        """Do what connects or disconnects: whoever is paused, it is done; what comes of it pauses nobody.
+
+        Raises SalesforceError.
+        """
+        got: list[T] = []
+
+        def done(calls: "Calls") -> Result:
+            try:
+                got.append(work(calls))
+            except SalesforceError as error:
+                return Result(fault=error.fault)
+            return Result()
+
+        result = await self._in_turn(_CONNECTING, "connect", False, done, paused=False)
+        if result.fault is not None:
+            raise SalesforceError(result.fault)
+        return got[0]
+
     def pause(self, identity: str) -> Pause | None:
         """Tell why calls of this identity are not made now."""
         return self.pauses.of(identity) or self.budget.pause()
@@ -153,13 +181,19 @@ class Dispatch:
         self._workers.close()
 
     async def _in_turn(
-        self, identity: str, operation: str, background: bool, work: Callable[["Calls"], Result]
+        self,
+        identity: str,
+        operation: str,
+        background: bool,
+        work: Callable[["Calls"], Result],
+        *,
+        paused: bool = True,
     ) -> Result:
-        if (refusal := self._refusal(identity, background, probe=False)) is not None:
+        if paused and (refusal := self._refusal(identity, background, probe=False)) is not None:
             return refusal
         await self._turns.take(background=background)
         # While it waited, a call before it may have found that none should be made.
-        if (refusal := self._refusal(identity, background, probe=True)) is not None:
+        if paused and (refusal := self._refusal(identity, background, probe=True)) is not None:
             self._turns.give_back(background=background)
             return refusal
         loop = asyncio.get_running_loop()
@@ -209,12 +243,17 @@ class Dispatch:
             self._meter.salesforce_remaining(usage.remaining)
         if result.reached and (result.fault is None or result.fault.code not in GONE):
             self.pauses.answered()
+        if identity != _CONNECTING:
+            self._judge(identity, result, now)
+        outcome = result.fault.kind.value if result.fault is not None else "ok"
+        self._meter.salesforce_called(operation, outcome, result.seconds)
+
+    def _judge(self, identity: str, result: Result, now: int) -> None:
+        """Let what came of a call pause its identity, or end its pause."""
         if result.fault is not None:
             self.pauses.failed(identity, result.fault, now)
         if result.fault is None or (result.reached and result.fault.kind not in _NO_PROOF):
             self.pauses.succeeded(identity)
-        outcome = result.fault.kind.value if result.fault is not None else "ok"
-        self._meter.salesforce_called(operation, outcome, result.seconds)
 
 
 def _tell(error: Exception) -> None:

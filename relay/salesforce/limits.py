@@ -178,6 +178,10 @@ class Pauses:
         self._unanswered = 0
         self._paused.pop(_GONE, None)
 
+    def forget(self, identity: str) -> None:
+        """Take that an identity signs in otherwise now: what its own pause was for is over."""
+        self._paused.pop(identity, None)
+
     def try_now(self, identity: str | None) -> None:
         """Let the next call of this identity, or of all, through."""
         for key in (identity, _EVERYBODY, _GONE) if identity is not None else tuple(self._paused):

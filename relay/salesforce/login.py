@@ -4,18 +4,24 @@ Pure, but for reading the secrets it is handed readers for. RFC 6749 (client cre
 (JWT bearer); Salesforce help, "OAuth Authorization Flows".
 """
 
+import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from relay.config.recording import SalesforceAuthSettings
+from relay.config.recording import SalesforceAuthSettings, SalesforceSettings
 from relay.config.types import SecretReference
 from relay.errors import CommandError
 from relay.salesforce.exchange import SalesforceError
-from relay.salesforce.faults_table import local_fault
+from relay.salesforce.faults_table import NOT_CONNECTED, local_fault
+from relay.salesforce.model import Fault
 
 TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path
+REVOKE_PATH = "/services/oauth2/revoke"
+_AUTHORIZE_PATH = "/services/oauth2/authorize"
+_SCOPE = "api refresh_token"
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _ASSERTION_SECONDS = 180
 PRODUCTION = "https://login.salesforce.com"
@@ -56,6 +62,8 @@ def form(
         case "jwt":
             return {"grant_type": _JWT_BEARER, "assertion": _assertion(login, secret, now)}
         case "refresh_token":
+            if refresh_token is None and settings.refresh_token is None:
+                raise SalesforceError(not_connected())
             token = refresh_token or _read(secret, settings.refresh_token, "refresh_token")
             fields |= {"grant_type": "refresh_token", "refresh_token": token}
         case _:
@@ -63,6 +71,64 @@ def form(
     if settings.client_secret is not None:
         fields["client_secret"] = _read(secret, settings.client_secret, "client_secret")
     return fields
+
+
+def not_connected() -> Fault:
+    """Make the fault of a sign-in that nobody has given the relay yet, or that was taken back."""
+    return local_fault(NOT_CONNECTED, "not connected: somebody must press Connect on the page")
+
+
+def connectable(settings: SalesforceAuthSettings) -> bool:
+    """Tell whether this sign-in comes from Connect on the page."""
+    return settings.kind == "refresh_token" and settings.refresh_token is None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a browser came back with from Salesforce, and what proves that we sent it there."""
+
+    code: str = field(repr=False)
+    verifier: str = field(repr=False)
+    """PKCE's (RFC 7636 §4.1)."""
+    redirect_uri: str
+
+
+def code_form(
+    settings: SalesforceAuthSettings, secret: Callable[[SecretReference], str], code: Code
+) -> dict[str, str]:
+    """Give the fields to post for a code (RFC 6749 §4.1.3). Raises SalesforceError when the secret cannot be read."""
+    fields = {
+        "grant_type": "authorization_code",
+        "client_id": settings.client_id,
+        "code": code.code,
+        "code_verifier": code.verifier,
+        "redirect_uri": code.redirect_uri,
+    }
+    if settings.client_secret is not None:
+        fields["client_secret"] = _read(secret, settings.client_secret, "client_secret")
+    return fields
+
+
+def authorize_url(
+    settings: SalesforceSettings, redirect_uri: str, state: str, verifier: str, *, sign_in_anew: bool
+) -> str:
+    """Give where a browser asks for access; the verifier stays here, its digest goes along (RFC 7636 §4.2).
+
+    With `sign_in_anew` Salesforce asks who one is though somebody is signed in there.
+    """
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    query = {
+        "response_type": "code",
+        "client_id": settings.auth.client_id,
+        "redirect_uri": redirect_uri,
+        "scope": _SCOPE,
+        "state": state,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    if sign_in_anew:
+        query["prompt"] = "login"
+    return f"{settings.instance.rstrip('/')}{_AUTHORIZE_PATH}?{urlencode(query)}"
 
 
 def _assertion(login: Login, secret: Callable[[SecretReference], str], now: int) -> str:

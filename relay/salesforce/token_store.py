@@ -1,4 +1,4 @@
-"""Refresh tokens that Salesforce replaced, in the relay's database: the newest one is the only one that works."""
+"""Refresh tokens in the relay's database: of who connected, and those that Salesforce replaced; only the newest works."""
 
 from relay.clock import Clock
 from relay.storage.database import Database, Transaction
@@ -11,6 +11,8 @@ ON CONFLICT (identity) DO UPDATE
    SET origin = excluded.origin, refresh_token = excluded.refresh_token, replaced_at = excluded.replaced_at
 """
 """Keep a token in place of the one before it."""
+_DROP = "DELETE FROM salesforce_token WHERE identity = ?"
+"""Forget an identity's token."""
 
 
 class StoredTokens:
@@ -35,5 +37,13 @@ class StoredTokens:
 
         def write(tx: Transaction) -> None:
             tx.execute(_KEEP, (identity, origin, token, now))
+
+        await self._database.write(write)
+
+    async def drop(self, identity: str) -> None:
+        """Forget what is kept for an identity. Raises StorageError."""
+
+        def write(tx: Transaction) -> None:
+            tx.execute(_DROP, (identity,))
 
         await self._database.write(write)

@@ -15,12 +15,24 @@ from relay.config.types import SecretReference
 from relay.errors import RelayError
 from relay.salesforce.exchange import LOOK_UP, SalesforceError
 from relay.salesforce.faults_table import local_fault, sign_in_fault
-from relay.salesforce.login import TOKEN_PATH, Login, Token, form, token_of
+from relay.salesforce.login import (
+    REVOKE_PATH,
+    TOKEN_PATH,
+    Code,
+    Login,
+    Token,
+    code_form,
+    connectable,
+    form,
+    token_of,
+)
 from relay.salesforce.model import Fault, FaultKind
 
 _LOGS = logging.getLogger(__name__)
 WRITER = "(auth)"
 """The identity of salesforce.auth where look_up_as makes "" somebody else; no username looks like it."""
+CONNECTED = "(rep) "
+"""What stands before the login of a rep who connects on the page."""
 NOBODY = "(no username) "
 """What stands before the login of a rep whose Salesforce username is not known."""
 
@@ -40,6 +52,10 @@ class RefreshTokens(Protocol):
 
     def save(self, identity: str, origin: str, token: str) -> None:
         """Keep it."""
+        ...
+
+    def drop(self, identity: str) -> None:
+        """Forget what is kept for an identity."""
         ...
 
 
@@ -103,6 +119,54 @@ class TokenProvider:
             if slot.token is not None and slot.token.access == access:
                 slot.token = None
 
+    def connect(self, identity: str, code: Code, post: Post, *, user_id: str | None = None) -> Token:
+        """Sign the identity in with a code, and keep its refresh token durably before it is used.
+
+        With `user_id` it must be this user's. What was connected before is revoked. Raises SalesforceError; then
+        what was connected before stays.
+        """
+        auth, instance = self._settings.auth, self._settings.instance
+        fields = code_form(auth, self._secret, code)
+        status, body, wait = post(instance.rstrip("/") + TOKEN_PATH, fields)
+        if status != 200 or not isinstance(body, dict):
+            raise SalesforceError(sign_in_fault(status, body, retry_after=wait))
+        token = token_of(body, instance)
+        if token.refresh is None:
+            raise SalesforceError(
+                local_fault("CONNECTED_WITHOUT_REFRESH", "Salesforce gave no refresh token")
+            )
+        if user_id is not None and token.user_id[:15] != user_id[:15]:
+            self._revoke(token.refresh, post)
+            raise SalesforceError(local_fault("CONNECTED_AS_ANOTHER", "another user signed in"))
+        slot = self._slot(identity)
+        with slot.lock:
+            before = self._newest(identity, auth)
+            if self._kept is None:
+                raise SalesforceError(local_fault("TIMEOUT", "there is no store to keep the connection in"))
+            self._kept.save(identity, self._origin(auth), token.refresh)
+            slot.token, slot.fault = token, None
+        if before is not None and before != token.refresh:
+            self._revoke(before, post)
+        return token
+
+    def disconnect(self, identity: str, post: Post) -> bool:
+        """Forget what was connected, then revoke it; tells whether Salesforce took that. Raises SalesforceError."""
+        slot = self._slot(identity)
+        with slot.lock:  # a token that is being replaced this moment is waited for
+            refresh = self._newest(identity, self._settings.auth)
+            if self._kept is not None:
+                self._kept.drop(identity)
+            slot.token, slot.fault = None, None
+        return refresh is None or self._revoke(refresh, post)
+
+    def _revoke(self, refresh: str, post: Post) -> bool:
+        """Have Salesforce forget a refresh token, and the access tokens that came of it (RFC 7009 §2.1)."""
+        try:
+            status, _, _ = post(self._settings.instance.rstrip("/") + REVOKE_PATH, {"token": refresh})
+        except SalesforceError:
+            return False
+        return status == 200
+
     def login_of(self, identity: str) -> Login:
         """Tell how this identity signs in. Raises SalesforceError when its username is not known."""
         settings = self._settings
@@ -160,6 +224,9 @@ class TokenProvider:
             _LOGS.error("the new refresh token of Salesforce could not be kept: %s", error)
 
     def _origin(self, auth: SalesforceAuthSettings) -> str:
-        """Give the digest of the token in the settings: another one there begins anew."""
+        """Give the digest of the token in the settings: another one there begins anew; so do another app and address."""
+        if connectable(auth):
+            named = f"connected\n{self._settings.instance.rstrip('/')}\n{auth.client_id}"
+            return hashlib.sha256(named.encode()).hexdigest()
         assert auth.refresh_token is not None
         return hashlib.sha256(self._secret(auth.refresh_token).encode()).hexdigest()

@@ -64,6 +64,7 @@ PAGES = (
     "relay.web.pages.message",
     "relay.web.pages.try_mail",
     "relay.web.pages.sync_settings",
+    "relay.web.pages.connecting",
     "relay.web.pages.addresses",
     "relay.web.pages.exclusions",
     "relay.web.pages.mail_setup",

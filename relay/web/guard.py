@@ -144,7 +144,8 @@ def _turned_away(ask: Ask) -> Response:
     if ask.someone is not None:
         return error_page(ask, 403)
     here = ask.request.url.path
-    query = ask.request.url.query
+    # A code that an identity provider or Salesforce sent along (RFC 6749 §4.1.2) is carried no further.
+    query = ask.request.url.query if "code" not in ask.request.query_params else ""
     back = {"next": f"{here}?{query}" if query else here} if ask.request.method == "GET" else {}
     target = "/sign-in" + (f"?{urlencode(back)}" if back else "")
     if ask.enhanced:

@@ -80,6 +80,10 @@ class Kept:
         """Keep it."""
         self.tokens[identity, origin] = token
 
+    async def drop(self, identity: str) -> None:
+        """Forget it."""
+        self.tokens = {key: token for key, token in self.tokens.items() if key[0] != identity}
+
 
 async def test_refresh_tokens_that_rotate(salesforce: Simulator) -> None:
     """A refresh token that was replaced is kept before the new session is used, and survives a restart."""

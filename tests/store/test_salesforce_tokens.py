@@ -14,3 +14,6 @@ async def test_the_newest_token_is_kept(database: Database) -> None:
     await tokens.save("ana", "digest-1", "other")
     assert await tokens.load("", "digest-1") == "r3"
     assert await tokens.load("", "digest-2") is None
+    await tokens.drop("")
+    assert await tokens.load("", "digest-1") is None
+    assert await tokens.load("ana", "digest-1") == "other"

@@ -48,7 +48,7 @@ def settings(
         f"  instance: {salesforce.url}",
         f"  tls_ca: {salesforce.ca_file}",
         "  auth:",
-        f"    kind: {kind}",
+        f"    kind: {'refresh_token' if kind.startswith('connect') else kind}",
     ]
     lines.append(f"    client_id: {salesforce.client_id}")
     match kind:
@@ -61,6 +61,10 @@ def settings(
         case "refresh_token":
             secret.write_text(salesforce.refresh_token(salesforce.integration_user))
             lines.append(f"    refresh_token: {{file: {secret}}}")
+        case "connect" | "connect_each":
+            secret.write_text(salesforce.client_secret)
+            lines.append(f"    client_secret: {{file: {secret}}}")
+            lines.append(f"    each_rep: {str(kind == 'connect_each').lower()}")
         case _:
             raise ValueError(kind)
     if username is not None:

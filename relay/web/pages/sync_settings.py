@@ -6,7 +6,7 @@ active at most; each Save is followed at once by a test of what was saved.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -14,9 +14,10 @@ from relay.address import comparable_any_case, parse_mailbox
 from relay.config.forms import address_problem
 from relay.config.model import Mode
 from relay.errors import AddressError
-from relay.salesforce.client import SalesforceClient, SalesforceError, is_id
+from relay.salesforce.client import LOOK_UP, SalesforceClient, SalesforceError, is_id
 from relay.salesforce.exchange import Pause, Usage, Who
-from relay.salesforce.faults_table import explanation
+from relay.salesforce.faults_table import NOT_CONNECTED, explanation
+from relay.salesforce.model import Fault
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
@@ -47,9 +48,13 @@ def routes() -> Sequence[PageRoute]:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How the relay stands with Salesforce: `state` is none, connected, reconnect or late."""
+    """How the relay stands with Salesforce: `state` is none, unconnected, connected, reconnect or late."""
 
     state: str
+    whose: str = ""
+    """organization or mine; "": the only one."""
+    may_connect: bool = False
+    """Whether who asks may connect and disconnect it here."""
     who: Who | None = None
     usage: Usage | None = None
     pause: Pause | None = None
@@ -67,10 +72,10 @@ async def show(ask: Ask) -> Response:
     tab = _tab(ask)
     tested = ask.query("tested")
     checks = await (try_bcc(ask) if tested == "bcc" else try_api(ask)) if tested in TABS else None
-    return await _page(ask, tab, checks=checks)
+    return await page(ask, tab, checks=checks)
 
 
-async def _page(
+async def page(
     ask: Ask,
     tab: str,
     *,
@@ -78,7 +83,10 @@ async def _page(
     problem: str = "",
     status: int = 200,
     revealed: str = "",
+    connect_problem: str = "",
 ) -> Response:
+    """Answer with the settings on this tab, "" for that of the mode; with what went wrong, or was tested."""
+    tab = tab or _tab(ask)
     configuration = ask.house.configuration
     rules = ask.house.actions.rules().of(ask.rep)
     return ask.render(
@@ -88,7 +96,9 @@ async def _page(
         checks=checks,
         problem=problem,
         revealed=revealed,
-        connection=await connection(ask),
+        connections=await connections(ask),
+        connect_problem=connect_problem,
+        to_end=ask.query("disconnect"),
         instance=configuration.settings.salesforce.instance if configuration.settings.salesforce else "",
         mode=str(mode_of(ask)),
         mode_rule=rules.mode_rule,
@@ -132,9 +142,9 @@ async def save_bcc(ask: Ask) -> Response:
 async def _saved_address(ask: Ask) -> Response:
     text = ask.field("email_to_salesforce")
     if not text:
-        return await _page(ask, "bcc", problem=ask.words("bcc.none_given"), status=_UNPROCESSABLE)
+        return await page(ask, "bcc", problem=ask.words("bcc.none_given"), status=_UNPROCESSABLE)
     if problem := bcc_problem(ask, text):
-        return await _page(ask, "bcc", problem=problem, status=_UNPROCESSABLE)
+        return await page(ask, "bcc", problem=problem, status=_UNPROCESSABLE)
     await change(ask, {"email_to_salesforce": text})
     return ask.redirect(HERE, said="saved", tab="bcc", tested="bcc")
 
@@ -145,9 +155,9 @@ async def _activated(ask: Ask) -> Response:
     if not text and ask.rep.email_to_salesforce is None:
         text = await _from_salesforce(ask) or ""
         if not text:
-            return await _page(ask, "bcc", problem=ask.words("bcc.not_pulled_in"), status=_UNPROCESSABLE)
+            return await page(ask, "bcc", problem=ask.words("bcc.not_pulled_in"), status=_UNPROCESSABLE)
     if text and (problem := bcc_problem(ask, text)):
-        return await _page(ask, "bcc", problem=problem, status=_UNPROCESSABLE)
+        return await page(ask, "bcc", problem=problem, status=_UNPROCESSABLE)
     await change(ask, {"mode": str(Mode.BCC)} | ({"email_to_salesforce": text} if text else {}))
     return ask.redirect(HERE, said="bcc_on", tab="bcc", tested="bcc")
 
@@ -155,9 +165,9 @@ async def _activated(ask: Ask) -> Response:
 async def _fetched(ask: Ask) -> Response:
     text = await _from_salesforce(ask)
     if text is None:
-        return await _page(ask, "bcc", problem=ask.words("bcc.not_pulled_in"), status=_UNPROCESSABLE)
+        return await page(ask, "bcc", problem=ask.words("bcc.not_pulled_in"), status=_UNPROCESSABLE)
     if problem := bcc_problem(ask, text):
-        return await _page(ask, "bcc", problem=problem, status=_UNPROCESSABLE)
+        return await page(ask, "bcc", problem=problem, status=_UNPROCESSABLE)
     await change(ask, {"email_to_salesforce": text})
     return ask.redirect(HERE, said="bcc_fetched", tab="bcc", tested="bcc")
 
@@ -176,7 +186,7 @@ async def reveal(ask: Ask) -> Response:
     """Show one's own address in full; that is noted."""
     await ask.house.database.write(lambda tx: ask.audit(tx, "bcc.revealed"))
     own = ask.rep.email_to_salesforce
-    return await _page(ask, "bcc", revealed=own.reveal() if own else "")
+    return await page(ask, "bcc", revealed=own.reveal() if own else "")
 
 
 def bcc_problem(ask: Ask, text: str) -> str:
@@ -202,9 +212,9 @@ async def save_api(ask: Ask) -> Response:
         await change(ask, {"mode": str(Mode.OFF)})
         return ask.redirect(HERE, said="api_off", tab="api")
     if ask.house.configuration.settings.salesforce is None:
-        return await _page(ask, "api", problem=ask.words("api.no_organisation"), status=_UNPROCESSABLE)
+        return await page(ask, "api", problem=ask.words("api.no_organisation"), status=_UNPROCESSABLE)
     if not is_id(ask.rep.salesforce_user_id or ""):
-        return await _page(ask, "api", problem=ask.words("api.no_user"), status=_UNPROCESSABLE)
+        return await page(ask, "api", problem=ask.words("api.no_user"), status=_UNPROCESSABLE)
     await change(ask, {"mode": str(Mode.API)})
     return ask.redirect(HERE, said="api_on", tab="api", tested="api")
 
@@ -218,7 +228,7 @@ async def save_preferences(ask: Ask) -> Response:
         values = read_preferences(ask, configuration)
     problem = await change_for_all(ask, values) if values else ""
     if problem:
-        return await _page(ask, "api", problem=problem, status=_UNPROCESSABLE)
+        return await page(ask, "api", problem=problem, status=_UNPROCESSABLE)
     return ask.redirect(HERE, said="saved", tab="api", tested="api")
 
 
@@ -245,16 +255,33 @@ def _begin(tx: Transaction, ask: Ask) -> None:
 # The connection
 
 
-async def connection(ask: Ask) -> Connection:
-    """Say how the relay stands with Salesforce, within seconds."""
+async def connections(ask: Ask) -> Sequence[Connection]:
+    """Say how the relay stands with Salesforce, within seconds: one's own connection, and for an admin the one for all."""
     client = ask.house.actions.salesforce()
     if client is None:
-        return Connection("none")
-    identity = client.identity_of(ask.rep)
+        return (Connection("none"),)
+    admin = ask.role == "admin"
+    if not client.each_rep():
+        only = await connection(ask, client, client.identity_of(ask.rep))
+        may_connect = admin and client.connectable()
+        return (replace(only, whose="organization" if may_connect else "", may_connect=may_connect),)
+    own = await connection(ask, client, client.identity_of(ask.rep))
+    found = [replace(own, whose="mine", may_connect=True)]
+    if admin and client.organization_identity() == LOOK_UP:  # else look_up_as does it, and nobody connects
+        for_all = await connection(ask, client, LOOK_UP)
+        found.append(replace(for_all, whose="organization", may_connect=True))
+    return found
+
+
+async def connection(ask: Ask, client: SalesforceClient, identity: str) -> Connection:
+    """Say how one identity stands with Salesforce."""
     pause = client.paused(identity)
     if pause is not None and pause.until > ask.now:
         return Connection(
-            "reconnect", usage=client.usage(), pause=pause, trouble=explanation(pause.fault, ask.words.texts)
+            _state_of(pause.fault),
+            usage=client.usage(),
+            pause=pause,
+            trouble=explanation(pause.fault, ask.words.texts),
         )
     try:
         async with asyncio.timeout(_CONNECTION_LIMIT):
@@ -262,17 +289,24 @@ async def connection(ask: Ask) -> Connection:
     except SalesforceError as error:
         pause = client.paused(identity)
         return Connection(
-            "reconnect", usage=client.usage(), pause=pause, trouble=explanation(error.fault, ask.words.texts)
+            _state_of(error.fault),
+            usage=client.usage(),
+            pause=pause,
+            trouble=explanation(error.fault, ask.words.texts),
         )
     except TimeoutError:
         return Connection("late", usage=client.usage())
+
+
+def _state_of(fault: Fault) -> str:
+    return "unconnected" if fault.code == NOT_CONNECTED else "reconnect"
 
 
 async def _connected(client: SalesforceClient, identity: str) -> Connection:
     who = await client.whoami(identity)
     mail = await client.describe("EmailMessage")
     enhanced = mail is not None and mail.createable and mail.may_create("ToIds")
-    return Connection("connected", who, client.usage(), enhanced=enhanced)
+    return Connection("connected", who=who, usage=client.usage(), enhanced=enhanced)
 
 
 async def try_again(ask: Ask) -> Response:

@@ -33,7 +33,18 @@ def part(instance: str = "https://acme.my.salesforce.com", auth: str = SECRET, m
         (part("https://login.salesforce.com"), "only at your own domain"),
         (part(auth="{client_id: app}"), "client_secret: is required for client_credentials"),
         (part(auth="{kind: jwt, client_id: app}"), "private_key: is required for jwt"),
-        (part(auth="{kind: refresh_token, client_id: app}"), "refresh_token: is required"),
+        (
+            part(auth="{kind: refresh_token, client_id: app}", more="web: null"),
+            "refresh_token: is required without a page",
+        ),
+        (
+            part(auth="{client_id: app, client_secret: {file: s}, each_rep: true}"),
+            "is only for kind refresh_token",
+        ),
+        (
+            part(more="  look_up_as: {kind: refresh_token, client_id: app}"),
+            "Connect on the page is for salesforce.auth",
+        ),
         (part(more='  api_version: "v67"'), "must be a version such as 67.0"),
         (part(more='  api_version: "30.0"'), "must be a version such as 67.0"),
         (part(more="  proxy: proxy.example.com"), "must be an address such as http://"),
@@ -54,6 +65,7 @@ def test_each_mistake(tmp_path: Path, text: str, said: str) -> None:
         part("https://acme.my.salesforce.com/"),
         part("https://login.salesforce.com", JWT.replace("jwt,", "jwt, username: a@b.test,")),
         part(auth=JWT, more=f"  look_up_as: {SECRET}"),
+        part(auth="{kind: refresh_token, client_id: app, each_rep: true}"),
     ],
 )
 def test_what_is_right(tmp_path: Path, text: str) -> None:

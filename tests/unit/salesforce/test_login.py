@@ -66,7 +66,7 @@ def test_refresh_token() -> None:
         (auth("jwt", private_key=reference("lost")), "LOGIN_SECRET_MISSING"),
         (auth("jwt"), "LOGIN_SECRET_MISSING"),
         (auth("client_credentials", client_secret=reference("lost")), "LOGIN_SECRET_MISSING"),
-        (auth("refresh_token"), "LOGIN_SECRET_MISSING"),
+        (auth("refresh_token"), "NOT_CONNECTED"),
     ],
 )
 def test_secrets_that_cannot_be_used(settings: SalesforceAuthSettings, code: str) -> None:
@@ -133,6 +133,9 @@ class Kept:
 
     def save(self, identity: str, origin: str, token: str) -> None:
         self.tokens[identity, origin] = token
+
+    def drop(self, identity: str) -> None:
+        self.tokens = {key: token for key, token in self.tokens.items() if key[0] != identity}
 
 
 def provider(settings: SalesforceAuthSettings, kept: Kept | None = None, **more: object) -> TokenProvider:
