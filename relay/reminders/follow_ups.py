@@ -20,7 +20,7 @@ _MARK = "SELECT message FROM reminder_mark"
 # It has got further.
 _MOVE = "UPDATE reminder_mark SET message = ?"
 # The mail that came since.
-_SINCE = "SELECT id FROM message WHERE id > ? ORDER BY id LIMIT ?"
+_SINCE = "SELECT id, accepted_at FROM message WHERE id > ? ORDER BY id LIMIT ?"
 # What of it asks for something.
 _ASKING = """
 SELECT m.id, m.login, m.subject, d.target FROM message m JOIN delivery d ON d.message = m.id
@@ -31,6 +31,8 @@ _WRITTEN_TO = "SELECT target FROM delivery WHERE message = ? AND role = 'recipie
 
 SLICE = 5_000
 """Messages in one unit of work."""
+_YOUNG = 5_000_000
+"""Mail this young (microseconds) waits: its number was given before its commit, and a lower one may still be stored."""
 _LONGEST_SUBJECT = 200
 
 
@@ -49,7 +51,7 @@ class FollowUps:
         `on`: whose reminders are kept in step with Salesforce.
         """
         mark = self._mark(tx)
-        since = [number(row[0]) for row in tx.execute(_SINCE, (mark, SLICE))]
+        since = self._settled(tx, mark, now)
         if not since:
             return 0, False
         asking: dict[int, tuple[str, str, list[str]]] = {}
@@ -67,6 +69,14 @@ class FollowUps:
 
     def _mark(self, tx: Transaction) -> int:
         return number(tx.execute(_MARK)[0][0])
+
+    def _settled(self, tx: Transaction, mark: int, now: int) -> list[int]:
+        since: list[int] = []
+        for message, accepted_at in tx.execute(_SINCE, (mark, SLICE)):
+            if abs(number(accepted_at) - now) < _YOUNG:
+                break
+            since.append(number(message))
+        return since
 
     def _new(
         self, tx: Transaction, rep: Rep, message: int, subject: str, days: int, domain: str

@@ -122,28 +122,48 @@ async def test_one_feed_for_each_rep(database: Database) -> None:
     assert await database.read(lambda tx: SWITCHES.feed_of(tx, "b" * 64)) is None
 
 
+def _mail(tx: Transaction, number: int, *targets: str, accepted_at: int = 0) -> None:
+    tx.execute(
+        "INSERT INTO message (id, login, reverse_path, smtputf8, accepted_at, octets, has_8bit, utf8_header, "
+        "subject, header_from, client, listener, mode, why, rule) "
+        "VALUES (?, 'ana', '', 0, ?, 0, 0, 0, 'Offer', '', '', '', 'off', '', '')",
+        (number, accepted_at),
+    )
+    for target in targets:
+        state = "skipped" if target.startswith("task") else "sent"
+        tx.execute(
+            "INSERT INTO delivery (message, role, transport, target, state, created_at) "
+            "VALUES (?, 'recipient', 'smtp', ?, ?, 0)",
+            (number, target, state),
+        )
+
+
+async def test_mail_that_is_stored_after_a_later_one_makes_a_reminder_too(database: Database) -> None:
+    """Queue ids are given before the commit: what has a lower one may be stored later, and is not passed over."""
+    first = number_of("06FG4XYZ00000")
+    directory, take = Directory([Rep(Login("ana"), ())]), FollowUps()
+
+    async def made(now: int) -> int:
+        number, _ = await database.write(
+            lambda tx: take.take(tx, directory, "relay.example", lambda rep: True, now)
+        )
+        return number
+
+    await database.write(lambda tx: _mail(tx, first + 1, "task+1d@relay.example", accepted_at=NOW))
+    assert await made(NOW) == 0
+    await database.write(lambda tx: _mail(tx, first, "task+2d@relay.example", accepted_at=NOW))
+    assert await made(NOW + 6_000_000) == 2
+    await database.write(lambda tx: _mail(tx, first + 2, "task+1d@relay.example", accepted_at=NOW * 2))
+    assert await made(NOW + 6_000_000) == 1  # a clock that was set back holds nothing up
+
+
 async def test_mail_makes_one_reminder(database: Database) -> None:
     """task+3d@ in Bcc makes one reminder for that mail, due in the rep's time zone; no other mail makes one."""
     message = "06FG4XYZ00000"
 
     def mail(tx: Transaction) -> None:
-        for number, targets in (
-            (number_of(message), ["anna@buyer.example", "task+3d@relay.example", "task+1w@relay.example"]),
-            (number_of(message) + 1, ["anna@buyer.example", "task+3d@elsewhere.example"]),
-        ):
-            tx.execute(
-                "INSERT INTO message (id, login, reverse_path, smtputf8, accepted_at, octets, has_8bit, utf8_header, "
-                "subject, header_from, client, listener, mode, why, rule) "
-                "VALUES (?, 'ana', '', 0, 0, 0, 0, 0, 'Offer', '', '', '', 'off', '', '')",
-                (number,),
-            )
-            for target in targets:
-                state = "skipped" if target.startswith("task") else "sent"
-                tx.execute(
-                    "INSERT INTO delivery (message, role, transport, target, state, created_at) "
-                    "VALUES (?, 'recipient', 'smtp', ?, ?, 0)",
-                    (number, target, state),
-                )
+        _mail(tx, number_of(message), "anna@buyer.example", "task+3d@relay.example", "task+1w@relay.example")
+        _mail(tx, number_of(message) + 1, "anna@buyer.example", "task+3d@elsewhere.example")
 
     await database.write(mail)
     directory = Directory([Rep(Login("ana"), (), time_zone="Europe/Stockholm")])
