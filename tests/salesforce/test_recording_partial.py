@@ -50,7 +50,7 @@ ODD = [
     "o'brien@buyer.example",
     "no.body@buyer.example",
     "per%cent_under@buyer.example",
-    "jörg@bücher.example",
+    "jörg@buyer.example",
     "a+b&c=d@buyer.example",
 ]
 
