@@ -18,6 +18,7 @@ from relay.config.model import Mode
 from relay.errors import AddressError, ConfigError, RelayError
 from relay.policy.rules import Rules, compile_rules
 from relay.salesforce.asked import with_controls
+from relay.salesforce.capturing import logging_of
 from relay.salesforce.composed import MailParts
 from relay.salesforce.explaining import Explanation, Tried, explain, facts_of, is_left_out, tried
 from relay.salesforce.lookup import Lookup
@@ -57,7 +58,7 @@ def tell(configuration: Configuration, asked: Request) -> None:
     if explanation.outcome == "log" and explanation.mode in (Mode.API, Mode.OBSERVE):
         plan, problem = None, _NOT_ASKED
         if asked.salesforce:
-            parts = read_mail(wire, wants_of(configuration.settings.logging.capture))
+            parts = read_mail(wire, wants_of(logging_of(configuration.settings.logging, mail.rep).capture))
             plan, problem = _plan(configuration, mail, rules, explanation, parts)
     if asked.json:
         print_json("relay.explain/1", [_json(explanation, plan, problem)])
@@ -109,17 +110,17 @@ def _plan(
 async def _looked_up(
     configuration: Configuration, mail: Tried, rules: Rules, explanation: Explanation, parts: MailParts
 ) -> RecordPlan:
-    settings, clock = configuration.settings, SystemClock()
+    logging, clock = logging_of(configuration.settings.logging, mail.rep), SystemClock()
     async with organization_client(configuration, [mail.rep]) as client:
-        lookup = Lookup(client, clock, settings.logging.match)
+        lookup = Lookup(client, clock, logging.match)
         try:
             shape = await Organization(client, clock).shape()
             return await plan_records(
                 parts,
-                with_controls(facts_of(mail, explanation, clock.now()), settings.logging),
+                with_controls(facts_of(mail, explanation, clock.now()), logging),
                 lookup,
                 shape,
-                settings.logging,
+                logging,
                 lambda address: is_left_out(address, mail.rep, rules),
             )
         finally:

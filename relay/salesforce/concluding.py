@@ -9,6 +9,7 @@ from relay.ids import number_of
 from relay.maillog.events import LogFailed
 from relay.outcome import Bounced, Deferred, Held
 from relay.policy.decision import PlannedDelivery
+from relay.salesforce.capturing import logging_of
 from relay.salesforce.model import Fault, FaultKind
 from relay.salesforce.outcomes import HOP, outcome_of
 from relay.salesforce.record_rows import RecordState, Told
@@ -69,8 +70,7 @@ def _fault_events(one: Work, now: int) -> list[LogFailed]:
 
 def settings_of(settings: LoggingSettings, one: Work) -> LoggingSettings:
     """Give the settings for the rep of a message: what is captured may be the rep's own choice."""
-    capture = one.facts.rep.capture if one.facts is not None else None
-    return settings if capture is None else settings.model_copy(update={"capture": capture})
+    return logging_of(settings, one.facts.rep if one.facts is not None else None)
 
 
 _HAS_COPY = "SELECT 1 FROM delivery WHERE message = ? AND role = 'log_copy'"

@@ -20,6 +20,7 @@ from relay.policy.decision import Accept, PlannedDelivery, Refuse, bcc_policy, d
 from relay.policy.exclusions import find_exclusion, recipient_exclusion
 from relay.policy.rules import Rules
 from relay.queue.model import State
+from relay.salesforce.capturing import logging_of
 from relay.salesforce.mime_fields import mailboxes
 from relay.salesforce.model import NO_CONTROLS, Controls, MessageFacts, ToldRecipient
 from relay.salesforce.recipients import address_key
@@ -125,7 +126,7 @@ def explain(mail: Tried, rules: Rules, signed_bcc: Literal["refuse", "keep"] = "
 def _looked_up(decision: Accept, mail: Tried, rules: Rules) -> tuple[str, ...]:
     """Give who is looked up: nobody excluded, and blind copies only where they are recorded."""
     named = {address_key(one) for one in _named(mail.header, ("to", "cc"))}
-    blind = rules.build.settings.logging.capture.bcc_recipients
+    blind = logging_of(rules.build.settings.logging, mail.rep).capture.bcc_recipients
     return tuple(
         one.target
         for one in decision.deliveries

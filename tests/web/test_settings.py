@@ -7,6 +7,7 @@ import pytest
 
 from relay.directory.credentials import Proven, Wrong
 from relay.directory.store import DirectoryStore, RepChange
+from relay.salesforce.capturing import logging_of
 from tests.support.builders import new_message, to_recipient
 from tests.support.page import APP_PASSWORD, BCC, SETTINGS, Page, Visitor, open_page
 
@@ -337,3 +338,31 @@ async def test_language_and_time_zone_are_one_s_own(tmp_path: Path) -> None:
             {"language": "en", "time_zone": "../../etc/passwd"},
         ):
             assert (await ana.post("/settings/account", **wrong)).status == 400
+
+
+CAPTURE = SETTINGS + "web: {may_change: [mode, capture]}\n"
+
+
+async def test_a_rep_chooses_what_of_their_own_mail_is_recorded(tmp_path: Path) -> None:
+    """It holds over what is set for all, for that rep alone, until they choose as for everybody again."""
+    async with open_page(tmp_path, CAPTURE) as page:
+        ana = await page.signed_in("ana")
+        assert "What of my mail is recorded" in (await ana.get(SYNC)).text
+        answer = await ana.post(f"{SYNC}/capture", do="save", body="headers", attachments="names")
+        assert "from page: ana" in (await ana.follow(answer)).text
+        everybodys = page.actions.configuration().settings.logging
+        assert logging_of(everybodys, page.rep("ana")).capture.body == "headers"
+        assert logging_of(everybodys, page.rep("ana")).capture.attachments == "names"
+        assert logging_of(everybodys, page.rep("bo")) == everybodys
+        assert (await ana.post(f"{SYNC}/capture", do="save", body="all", attachments="names")).status == 400
+        assert (await ana.post(f"{SYNC}/capture", do="reset")).status == 303
+        assert logging_of(everybodys, page.rep("ana")) == everybodys
+
+
+async def test_a_rep_chooses_only_what_may_be_changed(tmp_path: Path) -> None:
+    """Where the settings do not allow it, or an admin has locked it, the form is not there and a sent one is refused."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        assert "What of my mail is recorded" not in (await ana.get(SYNC)).text
+        assert (await ana.post(f"{SYNC}/capture", do="save", body="text", attachments="none")).status == 403
+        assert page.rep("ana").capture is None

@@ -1,21 +1,31 @@
-"""*Set up my mail*: what goes into a mail program, and the app passwords that programs sign in with.
+"""*Set up my mail*: what goes into a mail program, the app passwords that programs sign in with, and a test of it all.
 
 An app password is shown once, in the answer to the form that made it, and kept as a hash. Taken back, it fails at the
-next SMTP sign-in.
+next SMTP sign-in. The test is a real mail of the rep's, walked from accepted to verified.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
 
+from relay.address import Address, comparable_any_case, parse_mailbox
 from relay.directory.model import Token
 from relay.directory.passwords import digest_of, new_token
 from relay.directory.store import ORIGIN
-from relay.errors import CommandError
+from relay.directory.throttle import Attempt, network_of
+from relay.errors import AddressError, CommandError, RelayError
+from relay.ids import number_of, queue_id_of
+from relay.policy.decision import Refuse
+from relay.policy.exclusions import recipient_exclusion
+from relay.queue.selection import FoundMessage
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
+from relay.web.changing import mode_of
 from relay.web.client_setup import CLIENTS, doors_of
+from relay.web.sample_mail import submit
+from relay.web.walking import ended, walk
 
 HERE = "/settings/mail"
 _LONGEST_NAME = 64
@@ -26,17 +36,28 @@ def routes() -> Sequence[PageRoute]:
     """Give the routes."""
     return (
         get(HERE, show, Access.SIGNED_IN, entry=Entry("settings", "mail_setup.title")),
+        post(f"{HERE}/test", send_test, Access.SIGNED_IN),
+        get(f"{HERE}/test/{{id}}", show_test, Access.SIGNED_IN),
         post(f"{HERE}/tokens", make, Access.SIGNED_IN),
         post(f"{HERE}/tokens/revoke", revoke, Access.SIGNED_IN),
     )
 
 
 async def show(ask: Ask) -> Response:
-    """Show the values for each program, and the app passwords there are."""
-    return _page(ask)
+    """Show the values for each program, the app passwords there are, and how the test mail fares that was sent."""
+    return _page(ask, walked=await _walked(ask, ask.query("test")) if ask.query("test") else None)
 
 
-def _page(ask: Ask, *, problem: str = "", secret: str = "", name: str = "", status: int = 200) -> Response:
+def _page(
+    ask: Ask,
+    *,
+    problem: str = "",
+    secret: str = "",
+    name: str = "",
+    status: int = 200,
+    wrong_address: str = "",
+    walked: Mapping[str, object] | None = None,
+) -> Response:
     return ask.render(
         "mail_setup.html",
         status,
@@ -47,6 +68,11 @@ def _page(ask: Ask, *, problem: str = "", secret: str = "", name: str = "", stat
         secret=secret,
         name=name,
         sender=str(ask.rep.addresses[0]),
+        mode=str(mode_of(ask)),
+        internal=_is_left_out(ask, ask.rep.addresses[0]),
+        wrong_address=wrong_address,
+        walked=walked,
+        recipient=ask.field("recipient", 320) or str(ask.rep.addresses[0]),
     )
 
 
@@ -95,3 +121,56 @@ async def revoke(ask: Ask) -> Response:
     await ask.house.database.write(keep)
     await ask.house.actions.take_changes()
     return ask.redirect(HERE, said="token_revoked")
+
+
+# The test mail
+
+
+async def send_test(ask: Ask) -> Response:
+    """Submit a real mail of the rep's to the address of the form, and go to where its steps are shown."""
+    try:
+        recipient = parse_mailbox(ask.field("recipient", 320), smtputf8=True)
+    except AddressError:
+        return _page(ask, wrong_address=ask.words("addresses.none"), status=_UNPROCESSABLE)
+    attempt = ask.house.mailings.begin(ask.key, network_of(ask.client))
+    if not isinstance(attempt, Attempt):
+        return _page(ask, wrong_address=ask.words("test_mail.too_many"), status=429)
+    ask.house.mailings.failed(attempt)
+    sent = await submit(ask, recipient)
+    if isinstance(sent, Refuse):
+        told = ask.words("test_mail.refused", reply=sent.reply, rule=sent.rule)
+        return _page(ask, wrong_address=told, status=_UNPROCESSABLE)
+    await ask.house.database.write(lambda tx: ask.audit(tx, "test.sent", sent))
+    return ask.redirect(HERE, test=sent)
+
+
+async def show_test(ask: Ask) -> Response:
+    """Give the steps alone, or 204 while they are what the browser has."""
+    walked = await _walked(ask, ask.path("id"))
+    if walked["version"] == ask.query("version"):
+        return Response(status_code=204)
+    return ask.render("mail_walk.html", 200, walked=walked)
+
+
+async def _walked(ask: Ask, text: str) -> dict[str, object]:
+    """Walk a mail of who asks. Raises HTTPException 404 for any other."""
+    try:
+        wanted = queue_id_of(number_of(text))
+    except RelayError:
+        raise ask.refuse() from None
+
+    def read(tx: Transaction) -> FoundMessage | None:
+        return ask.house.queue.message(tx, wanted)
+
+    message = await ask.house.database.read(read)
+    if message is None or message.login != ask.rep.login:
+        raise ask.refuse()
+    steps = await walk(ask, message)
+    version = hashlib.sha256(repr(steps).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return {"id": message.id, "steps": steps, "version": version, "ended": ended(steps)}
+
+
+def _is_left_out(ask: Ask, address: Address) -> bool:
+    """Tell whether mail to this address would be internal or excluded."""
+    layers = ask.house.actions.rules().of(ask.rep).exclusions
+    return recipient_exclusion(layers, comparable_any_case(address)) is not None

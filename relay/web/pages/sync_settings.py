@@ -21,6 +21,7 @@ from relay.salesforce.model import Fault
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
+from relay.web.capturing import OWN_FIELDS, own_capture, read_capture
 from relay.web.changing import change, change_for_all, may_change, mode_of
 from relay.web.preferences import FIELDS, choices_of, preview, read_preferences, shown_preferences
 from relay.web.reminding import SWITCHES, key_of, sync_state, turned
@@ -41,6 +42,7 @@ def routes() -> Sequence[PageRoute]:
         post(f"{HERE}/bcc/reveal", reveal, Access.SIGNED_IN),
         post(f"{HERE}/api", save_api, Access.SIGNED_IN),
         post(f"{HERE}/preferences", save_preferences, Access.ADMIN),
+        post(f"{HERE}/capture", save_capture, Access.SIGNED_IN),
         post(f"{HERE}/reminders", save_reminders, Access.SIGNED_IN),
         post(f"{HERE}/connection", try_again, Access.ADMIN),
     )
@@ -105,6 +107,10 @@ async def page(
         changeable=may_change(ask, "mode"),
         reminders=ask.rep.reminders or configuration.settings.reminders.sync,
         reminders_changeable=may_change(ask, "reminders"),
+        capture_changeable=may_change(ask, "capture"),
+        capture=own_capture(ask),
+        capture_origin=ask.rep.changed_by("capture"),
+        own_fields=OWN_FIELDS,
         sync=await ask.house.database.read(lambda tx: sync_state(tx, ask)),
         preferences=shown_preferences(configuration),
         choices=choices_of,
@@ -230,6 +236,12 @@ async def save_preferences(ask: Ask) -> Response:
     if problem:
         return await page(ask, "api", problem=problem, status=_UNPROCESSABLE)
     return ask.redirect(HERE, said="saved", tab="api", tested="api")
+
+
+async def save_capture(ask: Ask) -> Response:
+    """Keep what of their own mail a rep has recorded; or let the organisation's choice hold again."""
+    await change(ask, {"capture": read_capture(ask)})
+    return ask.redirect(HERE, said="capture_saved")
 
 
 # Reminders

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from relay.config.model import Mode
 from relay.errors import AddressError, RelayError
+from relay.salesforce.capturing import logging_of
 from relay.salesforce.client import SalesforceClient
 from relay.salesforce.composed import Intended
 from relay.salesforce.explaining import Explanation, Tried, explain, facts_of, is_left_out, tried
@@ -118,7 +119,8 @@ async def _plan(
     from relay.salesforce.lookup import Lookup
     from relay.salesforce.org import Organization
 
-    logging, rules = ask.house.configuration.settings.logging, ask.house.actions.rules()
+    rules = ask.house.actions.rules()
+    logging = logging_of(ask.house.configuration.settings.logging, mail.rep)
     parts = await asyncio.to_thread(read_mail, wire, wants_of(logging.capture))
     lookup = Lookup(client, ask.house.clock, logging.match)
     try:
