@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.browser import Browser
 from tests.support.page import SETTINGS, Page, Visitor, open_page
 from tests.support.provider import CLIENT_ID, SECRET, LocalProvider, local_provider
 from tests.support.submission import authority
@@ -193,3 +194,21 @@ async def test_the_way_back_leads_nowhere_else(tmp_path: Path, where: str) -> No
         visitor = page.visitor()
         back = await sent_back(visitor, provider, f"/sign-in/oidc?next={where}")
         assert (await visitor.get(back)).location == "/"
+
+
+@pytest.mark.peer("chromium")
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_a_real_browser_signs_in_through_the_provider(
+    tmp_path: Path, browser: Browser, javascript: bool
+) -> None:
+    """By the button, over the provider's own page, back to where the rep wanted to go; both over TLS."""
+    async with (
+        page_and_provider(tmp_path) as (page, _),
+        page.served() as base,
+        browser.window(base, javascript=javascript) as window,
+    ):
+        await window.open("/settings/account")
+        await window.tab.get_by_role("link", name="Sign in with your company account").click()
+        await window.tab.wait_for_url("**/settings/account")
+        assert "Ana Berg" in await window.tab.locator("header").inner_text()
+        assert await page.audited() == ["ana sign_in ana"]
