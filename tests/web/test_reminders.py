@@ -1,6 +1,7 @@
 """Reminders on the page: add, edit, complete, put off, assign, delete, follow a mail up; the card of the sync; the calendar."""
 
 import hashlib
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from relay.reminders.model import (
     Tally,
     today_of,
 )
-from relay.reminders.store import NewReminder, ReminderStore, Wanted
+from relay.reminders.store import Edit, NewReminder, ReminderStore, Wanted
 from relay.reminders.switches import SwitchStore
 from tests.support.builders import new_message, to_recipient
 from tests.support.page import SETTINGS, Page, open_page
@@ -127,6 +128,26 @@ async def test_working_on_a_reminder(tmp_path: Path) -> None:
         assert (await only(page)).values.due == date(2027, 1, 9)
         await ana.post(f"/reminders/{number}/do", what="delete")
         assert await of(page) == []
+
+
+async def test_saving_a_form_changes_what_was_changed_in_it_alone(tmp_path: Path) -> None:
+    """What Salesforce changed after the form was opened stays, and long details are not cut by their line ends."""
+    long = "\n".join(f"Line {number}" for number in range(3_000))
+    async with open_page(tmp_path) as page:
+        number = await add(page)
+        await page.house.database.write(
+            lambda tx: ReminderStore().edit(tx, number, Edit(details=long), page.clock.now())
+        )
+        ana = await page.signed_in("ana")
+        shown = (await ana.get(f"/reminders/{number}")).text
+        was = re.findall(r'name="was" value="([^"]+)"', shown)
+        await page.house.database.write(
+            lambda tx: ReminderStore().edit(tx, number, Edit(priority=Priority.HIGH), page.clock.now())
+        )
+        sent = {"details": long.replace("\n", "\r\n"), "due": "", "priority": "normal", "was": was}
+        await ana.post(f"/reminders/{number}", title="Write Anna", **sent)
+        values = (await only(page)).values
+        assert (values.title, values.priority, values.details) == ("Write Anna", Priority.HIGH, long)
 
 
 async def test_an_overdue_reminder_is_put_off_from_today(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """*Reminders*: add, edit, complete, put off, assign and delete them, and follow a sent mail up."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -10,8 +11,8 @@ from starlette.responses import Response
 from relay.directory.model import Rep
 from relay.errors import CommandError, RelayError
 from relay.ids import QueueId, number_of, queue_id_of
-from relay.reminders.model import Priority, Reminder, ReminderId, State
-from relay.reminders.store import Edit, HistoryLine, NewReminder, Wanted
+from relay.reminders.model import Priority, Reminder, ReminderId, State, Values, clean_details, clean_title
+from relay.reminders.store import KEEP, Edit, HistoryLine, NewReminder, Wanted
 from relay.storage.database import Transaction
 from relay.web.access import Access, PageRoute, get, post
 from relay.web.asking import Ask
@@ -35,7 +36,7 @@ KINDS = ("Email", "Call", "InMail", "Custom")
 LISTS = ("open", "undated", "done")
 _ROWS = 200
 _UNPROCESSABLE = 422
-_LONGEST_DETAILS = 32_000
+_LONGEST_DETAILS = 64_000
 
 
 def routes() -> Sequence[PageRoute]:
@@ -62,6 +63,8 @@ class Form:
     priority: str = Priority.NORMAL.value
     details: str = ""
     message: str = ""
+    was: Sequence[str] = ()
+    """What the fields had when the form was opened (`_marks`): what nobody changed in it is not written."""
 
 
 async def show(ask: Ask) -> Response:
@@ -132,6 +135,7 @@ def _read_form(ask: Ask) -> Form:
         Priority.HIGH.value if ask.field("priority") == Priority.HIGH else Priority.NORMAL.value,
         ask.field("details", _LONGEST_DETAILS),
         ask.field("message"),
+        tuple(ask.fields("was")),
     )
 
 
@@ -220,6 +224,7 @@ async def show_one(ask: Ask) -> Response:
         values.priority.value,
         values.details,
         one.message or "",
+        tuple(_marks(values).values()),
     )
     line = shown(ask, one, ask.rep, today(ask))
     return _form(ask, form, "", line, history=history, synced=is_on(ask, ask.rep))
@@ -237,7 +242,7 @@ async def save(ask: Ask) -> Response:
         return _form(ask, form, problem, line, history=history, synced=is_on(ask, ask.rep))
 
     def unit(tx: Transaction) -> None:
-        edit = Edit(form.title, form.details, due, Priority(form.priority))
+        edit = _edit(form, due)
         turned(tx, ask, ask.rep)
         STORE.edit(tx, one.id, edit, ask.now, of=key_of(ask.rep))
         if whose.login != ask.rep.login:
@@ -245,6 +250,32 @@ async def save(ask: Ask) -> Response:
             ask.audit(tx, "reminder.assigned", whose.login, reminder=one.id)
 
     return await _change(ask, unit, "saved")
+
+
+def _marks(values: Values) -> dict[str, str]:
+    """Give a digest of each field of the form."""
+    fields = {
+        "title": values.title,
+        "details": values.details,
+        "due": values.due,
+        "priority": values.priority.value,
+    }
+    return {
+        name: hashlib.sha256(f"{name} {value}".encode("utf-8", "replace")).hexdigest()[:16]
+        for name, value in fields.items()
+    }
+
+
+def _edit(form: Form, due: date | None) -> Edit:
+    """Give what was changed in the form: what changed elsewhere since it was opened stays as it is."""
+    new = Values(clean_title(form.title), clean_details(form.details), due, Priority(form.priority))
+    fresh = {name for name, mark in _marks(new).items() if mark not in form.was}
+    return Edit(
+        new.title if "title" in fresh else None,
+        new.details if "details" in fresh else None,
+        due if "due" in fresh else KEEP,
+        new.priority if "priority" in fresh else None,
+    )
 
 
 async def act(ask: Ask) -> Response:
