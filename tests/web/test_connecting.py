@@ -14,6 +14,7 @@ from relay.demo.salesforce.simulator import Simulator
 from relay.salesforce.client import SalesforceClient
 from relay.salesforce.token_store import StoredTokens
 from relay.web.pages.connecting import CALLBACK
+from tests.support.builders import new_message, record, to_recipient
 from tests.support.page import SETTINGS, Answer, Page, Visitor, open_page
 from tests.support.salesforce import REP_USERNAME, rep, salesforce, settings
 from tests.support.salesforce_plain import session
@@ -257,3 +258,24 @@ async def test_connecting_is_there_only_where_the_settings_leave_it_open(
         assert "Connect to Salesforce" not in shown
         assert "Disconnect" not in shown
         assert (await bea.post(f"{SYNC}/connect", whose="organization")).status == 404
+
+
+async def test_what_waited_for_the_connection_is_tried_at_once(tmp_path: Path, salesforce: Simulator) -> None:
+    """Records that wait are due as soon as somebody has connected, not a quarter of an hour later."""
+    async with unconnected_page(tmp_path, salesforce) as page:
+        house, number = page.house, page.house.runner.next_number()
+        message = new_message(
+            number=number, login="ana", accepted_at=page.clock.now(), content=b"Subject: x\r\n\r\nx\r\n"
+        )
+        await house.runner.accept(message, [to_recipient("x@buyer.example"), record("salesforce")], ())
+        later = page.clock.now() + 900_000_000
+        await house.database.write(
+            lambda tx: tx.execute(
+                "UPDATE delivery SET state = 'deferred', next_attempt_at = ? WHERE role = 'record'", (later,)
+            )
+        )
+        await connected(salesforce, await page.signed_in("bea"))
+        due = await house.database.read(
+            lambda tx: tx.execute("SELECT next_attempt_at FROM delivery WHERE role = 'record'", ())
+        )
+        assert due == [(page.clock.now(),)]

@@ -10,8 +10,14 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
+from relay.delivery_kind import Transport
+from relay.queue import by_hand
+from relay.queue.model import State
+from relay.queue.operations import SLICE
+from relay.queue.selection import Selection
 from relay.salesforce.client import SalesforceClient, SalesforceError, is_id
 from relay.salesforce.faults_table import explanation
+from relay.storage.database import Transaction
 from relay.web.access import Access, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.pages.sync_settings import HERE, page
@@ -25,6 +31,7 @@ CALLBACK = "/settings/salesforce/connected"
 ORGANIZATION, MINE = "organization", "mine"
 _LASTS = 10 * 60 * 1_000_000
 _UNPROCESSABLE = 422
+_SLICES = 100
 
 
 def routes() -> Sequence[PageRoute]:
@@ -77,8 +84,24 @@ async def finish(ask: Ask) -> Response:
             tx, "salesforce.connected", about, user=token.user_id, organization=token.organization_id
         )
     )
+    await _release(ask, flow.nonce)
     ask.house.actions.wake()
     return ask.redirect(HERE, said="connected")
+
+
+async def _release(ask: Ask, whose: str) -> None:
+    """Have the records that waited for the connection tried now, not when they would have asked again."""
+    house, login = ask.house, ask.rep.login if whose == MINE else None
+    waiting = Selection(login=login, states=(State.DEFERRED,), transport=Transport.SALESFORCE)
+
+    def unit(tx: Transaction) -> int:
+        act = by_hand.retry()
+        changed = by_hand.carry_out(tx, house.queue, house.mail_log, waiting, act, ask.rep.login, ask.now)
+        return len(changed)
+
+    for _ in range(_SLICES):
+        if await house.database.write(unit) < SLICE:
+            break
 
 
 async def disconnect(ask: Ask) -> Response:
