@@ -14,6 +14,7 @@ from relay.demo.salesforce.simulator import Simulator
 from relay.salesforce.client import SalesforceClient
 from relay.salesforce.token_store import StoredTokens
 from relay.web.pages.connecting import CALLBACK
+from tests.support.browser import Browser
 from tests.support.builders import new_message, record, to_recipient
 from tests.support.page import SETTINGS, Answer, Page, Visitor, open_page
 from tests.support.salesforce import REP_USERNAME, rep, salesforce, settings
@@ -279,3 +280,26 @@ async def test_what_waited_for_the_connection_is_tried_at_once(tmp_path: Path, s
             lambda tx: tx.execute("SELECT next_attempt_at FROM delivery WHERE role = 'record'", ())
         )
         assert due == [(page.clock.now(),)]
+
+
+@pytest.mark.peer("chromium")
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_a_real_browser_goes_there_and_back(
+    tmp_path: Path, salesforce: Simulator, browser: Browser, javascript: bool
+) -> None:
+    """The page's policy lets the browser go to Salesforce, and its cookie comes along when it returns."""
+    async with (
+        unconnected_page(tmp_path, salesforce) as page,
+        page.served() as base,
+        browser.window(base, javascript=javascript) as window,
+    ):
+        await window.enter(await page.signed_in("bea", scheme="https"))
+        await window.open(SYNC)
+        await window.tab.get_by_role("button", name="Connect to Salesforce").click()
+        await window.tab.get_by_text("Salesforce is connected.").wait_for()
+        assert "code=" not in window.tab.url
+        assert "integration@relay.demo" in await window.tab.content()
+        await window.tab.get_by_role("button", name="Disconnect").click()
+        await window.tab.get_by_role("button", name="Disconnect").click()
+        await window.tab.get_by_text("The connection was ended").wait_for()
+        assert await kept(page) == {}
