@@ -61,7 +61,7 @@ def _never(logging: ListedDelivery | None) -> bool:
 
 def _decided(ask: Ask, message: FoundMessage) -> Walked:
     t, logging = ask.words, _logging(message)
-    text = f"{message.why} ({message.rule})" if message.rule else message.why
+    text = f"{message.why} · {message.rule}" if message.rule else message.why
     if not _never(logging):
         return Walked("decide", "ok", text)
     reason = logging.reason if logging else ""

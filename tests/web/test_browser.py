@@ -10,7 +10,7 @@ from relay.queue.model import State
 from relay.reminders.model import today_of
 from relay.web.app import all_routes
 from tests.support.browser import NARROW, WIDE, Browser
-from tests.support.page import PASSWORD, Page, open_page
+from tests.support.page import PASSWORD, SETTINGS, Page, open_page
 from tests.support.page_mail import remind, sent
 
 pytestmark = pytest.mark.peer("chromium")
@@ -80,6 +80,24 @@ async def test_nobody_is_kept_out(tmp_path: Path, browser: Browser, dark: bool, 
                 await window.open(path)
                 assert (path, await window.violations(), await window.overflow()) == (path, [], 0)
             assert window.troubles == []
+
+
+@pytest.mark.parametrize("language", ["sv", "es"])
+async def test_nobody_is_kept_out_in_any_language(tmp_path: Path, browser: Browser, language: str) -> None:
+    """For a rep whose language it is, the narrow page says so, nothing is too wide for it, and axe-core finds nothing."""
+    settings = SETTINGS.replace("    name: Ana Berg\n", f"    name: Ana Berg\n    language: {language}\n")
+    async with open_page(tmp_path, settings) as page, page.served() as base:
+        ana = await page.signed_in("ana", scheme="https")
+        async with browser.window(base, width=NARROW) as window:
+            await window.enter(ana)
+            sent_there = await ana.post("/settings/mail/test", recipient="customer@example.org")
+            for path in [
+                *(path for path in every_page() if not path.startswith("/admin")),
+                sent_there.location,
+            ]:
+                await window.open(path)
+                assert await window.tab.locator("html").get_attribute("lang") == language
+                assert (path, await window.violations(), await window.overflow()) == (path, [], 0)
 
 
 ONE_THING = ("/reminders/1", "/center?section=bounced", "/center?section=in_progress", "/reminders?show=done")
