@@ -65,7 +65,9 @@ def tools_of(
     client = client_of(configuration, secret, clock, meter=meter, database=database)
     for rep in directory().reps():
         if not rep.disabled:
-            client.identity_of(rep)  # the first of them looks up for all where nobody is named for it, else the next
+            client.identity_of(
+                rep
+            )  # the first of them looks up for all where nobody is named for it, else the next
     return Tools(
         database=database,
         queue=queue,

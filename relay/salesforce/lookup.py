@@ -29,7 +29,7 @@ from relay.salesforce.people_queries import (
     person_of,
 )
 from relay.salesforce.person_choice import needs_activity_counts
-from relay.salesforce.recipients import address_key
+from relay.salesforce.recipients import address_key, written_forms
 from relay.salesforce.soql import MAXIMUM_EMAIL, portions
 
 FOUND_FOR = 600.0
@@ -140,7 +140,7 @@ class Lookup:
 
     def _ask(self, keys: Sequence[str], *, background: bool) -> Iterable[asyncio.Task[dict[str, _People]]]:
         """Begin to ask, in as few requests as the addresses fit into; the tasks are kept until they end."""
-        for portion in portions(keys, room_of(self._queries())):
+        for portion in portions(keys, room_of(self._queries()), written_forms):
             task = asyncio.get_running_loop().create_task(self._answers(portion, background=background))
             self._asked.update(dict.fromkeys(portion, task))
             task.add_done_callback(self._answered)
@@ -157,7 +157,8 @@ class Lookup:
 
     async def _answers(self, keys: Sequence[str], *, background: bool) -> dict[str, _People]:
         """Ask for these addresses, and keep what is found."""
-        rows = await self._rows.of(self._queries(), keys, background=background)
+        written = [form for key in keys for form in written_forms(key)]
+        rows = await self._rows.of(self._queries(), written, background=background)
         found: dict[str, list[Person]] = {key: [] for key in keys}
         for object, kind in _KINDS.items():
             for row in rows.get(object, ()):

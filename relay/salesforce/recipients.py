@@ -6,6 +6,8 @@ Pure.
 from collections.abc import Iterable
 from dataclasses import replace
 
+import idna
+
 from relay.address import comparable_any_case, parse_mailbox
 from relay.errors import AddressError
 from relay.salesforce.composed import Mailbox, MailParts
@@ -20,6 +22,17 @@ def address_key(address: str) -> str:
         return comparable_any_case(parse_mailbox(address, smtputf8=True))
     except AddressError:
         return address.strip().lower()
+
+
+def written_forms(key: str) -> tuple[str, ...]:
+    """Give the ways in which Salesforce may hold an address: an internationalised domain as A-labels or as U-labels."""
+    local, _, domain = key.rpartition("@")
+    if "xn--" not in domain:
+        return (key,)
+    try:
+        return (key, f"{local}@{idna.decode(domain)}")
+    except idna.IDNAError:
+        return (key,)
 
 
 def with_header(facts: MessageFacts, mail: MailParts) -> MessageFacts:

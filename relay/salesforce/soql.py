@@ -3,7 +3,7 @@
 Pure. Salesforce refuses a URI and headers over 16,384 bytes (414, 431); a query counts percent-encoded.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from urllib.parse import quote
 
 MAXIMUM_ENCODED = 12_000
@@ -30,15 +30,21 @@ def listed(values: Collection[str]) -> str:
     return f"({','.join(literal(one) for one in values)})"
 
 
-def portions(values: Sequence[str], room: int) -> Iterator[Sequence[str]]:
-    """Split values so that each portion, written by `listed`, takes at most `room` bytes percent-encoded.
+def _itself(value: str) -> Sequence[str]:
+    return (value,)
+
+
+def portions(
+    values: Sequence[str], room: int, forms: Callable[[str], Sequence[str]] = _itself
+) -> Iterator[Sequence[str]]:
+    """Split values so that each portion, all its forms written by `listed`, takes at most `room` bytes percent-encoded.
 
     A value that would not fit alone is left out.
     """
     portion: list[str] = []
     used = 0
     for value in values:
-        length = encoded_length(literal(value)) + 3  # the comma
+        length = sum(encoded_length(literal(form)) + 3 for form in forms(value))  # each with its comma
         if length > room:
             continue
         if used + length > room:

@@ -225,3 +225,14 @@ async def test_a_field_that_nothing_goes_without(salesforce: Simulator, client: 
 def test_the_settings_are_those_of_the_documentation() -> None:
     """What the tests turn are the defaults of the settings otherwise."""
     assert rules() == MatchSettings()
+
+
+@pytest.mark.parametrize("kept", ["jörg@bücher.example", "jörg@xn--bcher-kva.example"])
+async def test_an_internationalised_domain_is_found_in_either_form(
+    salesforce: Simulator, client: SalesforceClient, kept: str
+) -> None:
+    """However Salesforce holds it and however it was written to, it is the same person."""
+    jorg = salesforce.add("Contact", LastName="Jörg", Email=kept)
+    for written in ("jörg@bücher.example", "jörg@xn--bcher-kva.example"):
+        found = await look_up(client).people([written])
+        assert [one.id for group in found.values() for one in group] == [jorg], (kept, written)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, ConsoleMessage, async_playwright
 from playwright.async_api import Browser as Chromium
+from playwright.async_api import BrowserContext, ConsoleMessage, async_playwright
 from playwright.async_api import Page as Tab
 
 from tests.conftest import program
@@ -133,7 +133,7 @@ def axe_folder() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         package = _AXE / "node_modules" / "axe-core"
         if not package.is_dir():
-            done = subprocess.run(  # noqa: S603 - our own command
+            done = subprocess.run(
                 [program("npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
                 cwd=_AXE,
                 capture_output=True,
