@@ -259,7 +259,10 @@ Still running. Ctrl-C stops it.
         markup=False,
     )
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):  # shells have what they start in the background ignore SIGINT
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # shells have what they start in the background ignore SIGINT
         signal.signal(number, signal.default_int_handler)
     try:
         while service.running and not stopped.wait(1.0):

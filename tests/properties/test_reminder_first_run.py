@@ -68,7 +68,11 @@ def test_what_stood_here_before_is_never_sent(acts: Sequence[tuple[str, int]]) -
                 STORE.edit(tx, some, Edit(due=date(2026, 11, 30)), now)
             case "delete" if some is not None:
                 STORE.delete(tx, some, now)
-        new = {one.id for one in OUTGOING.due(tx, {ANA: "005000000000001AAA"}, FAR, 1000) if one.salesforce_id is None}
+        new = {
+            one.id
+            for one in OUTGOING.due(tx, {ANA: "005000000000001AAA"}, FAR, 1000)
+            if one.salesforce_id is None
+        }
         if on:
             assert new <= made_since
             for one in STORE.list(tx, Wanted(ANA, tuple(State))):
