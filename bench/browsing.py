@@ -19,8 +19,8 @@ from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from relay.web.store import PageStore, Session, digest
 
 PEOPLE = 20
-_THINKS = 1.0
-"""Seconds that somebody looks at a page before the next; Today asks for its list in between."""
+_THINKS = 3.0
+"""Seconds that somebody looks at a page before the next."""
 _REP_PAGES = ("/today", "/today/list", "/attention", "/try", "/settings/exclusions", "/diagnostics")
 _ADMIN_PAGES = (
     "/admin",
@@ -179,7 +179,7 @@ def _table(waits: dict[str, list[float]], stored: int, alone: list[float], besid
     ratio = ratios(beside, alone)
     text = (
         f"Milliseconds for each page with {stored:,} messages stored, asked for by one person. While {PEOPLE} people browse (a page"
-        f" a second each), mail goes at {ratio} of its rate without them ({spread(alone).median:.0f} messages/s)."
+        f" each 3 s), mail goes at {ratio} of its rate without them ({spread(alone).median:.0f} messages/s)."
     )
     slowest = max(waits, key=lambda page: quantile(waits[page], 0.95))
     worst = spread([quantile(waits[slowest], 0.95) * 1000])

@@ -17,6 +17,7 @@ from relay.salesforce.model import Category, Fault, FaultKind
 from relay.salesforce.record_rows import RecordingRow
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
+from relay.web.sent_mail import sent_by
 
 DISMISSED = "dismissed"
 """The kind of mark that dismissing sets; its subject is the delivery."""
@@ -24,6 +25,8 @@ LIMIT = 500
 _STATES = (State.HELD, State.DEFERRED)
 _FAILED = (State.BOUNCED, State.EXPIRED)
 _DAYS_BACK = 30 * 86_400_000_000
+_NEWEST = 300
+"""Messages of a rep that are looked at for what was given up: an index gives them, whatever the history holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,18 @@ def troubles(
     listed: list[ListedDelivery] = []
     for role in (Role.RECORD, Role.LOG_COPY):
         listed += queue.list(tx, Selection(login=login, role=role, states=_STATES), LIMIT)
-        failed = queue.list(tx, Selection(login=login, role=role, states=_FAILED), LIMIT) if login else []
-        listed += [one for one in failed if one.accepted_at >= now - _DAYS_BACK]
+    listed += _given_up(tx, queue, login, now) if login else []
     hidden = set(dismissed)
     kept = [one for one in listed if str(one.id) not in hidden][:LIMIT]
     known = RecordStore().recordings(tx, [one.id for one in kept if one.role is Role.RECORD])
     return [Trouble(one, known.get(one.id), _advice(one, known.get(one.id), texts)) for one in kept]
+
+
+def _given_up(tx: Transaction, queue: QueueStore, login: Login, now: int) -> list[ListedDelivery]:
+    """Give the log copies and records of a rep's newest mail that nothing more is tried for."""
+    recent = sent_by(tx, login, now - _DAYS_BACK, _NEWEST)
+    failed = tuple(one.logging.id for one in recent if one.logging and one.logging.state in _FAILED)
+    return queue.list(tx, Selection(ids=failed, login=login, states=_FAILED), LIMIT) if failed else []
 
 
 def _advice(delivery: ListedDelivery, recording: RecordingRow | None, texts: Mapping[str, str]) -> str:

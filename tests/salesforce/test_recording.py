@@ -374,3 +374,19 @@ async def test_tasks(tmp_path: Path, salesforce: Simulator) -> None:
         assert len(salesforce.rows("Task")) == 2
         assert {row.object for row in await house.rows(message)} == {"Task"}
     assert salesforce.refused == []
+
+
+@pytest.mark.parametrize("enhanced", [True, False])
+async def test_a_person_account(tmp_path: Path, salesforce: Simulator, enhanced: bool) -> None:
+    """Mail to a person account is recorded on its contact, and so on the account."""
+    salesforce.toggles.person_accounts, salesforce.toggles.enhanced_email = True, enhanced
+    account = salesforce.add("Account", Name="Lund", PersonEmail=OUT, IsPersonAccount=True)
+    (contact,) = (row["Id"] for row in salesforce.rows("Contact"))
+    async with recording_house(tmp_path, salesforce) as house:
+        message = await house.accept(OUT)
+        await house.recorded(message)
+        row = await house.row(message)
+        assert contact in row.related
+        (task,) = salesforce.rows("Task")
+        assert (task["WhoId"], task["AccountId"]) == (contact, account)
+    assert salesforce.refused == []
