@@ -103,7 +103,7 @@ def notice_of(report: Report, reporter: Reporter, number: int, boundary: str) ->
         spool_name=None,
     )
     plan = PlannedDelivery(Role.RECIPIENT, Transport.SMTP, str(sender), notify="NEVER", rule=RULE)
-    return Notice(message, (plan,), (_queued(report, queue_id), _accepted(message, queue_id, sender)))
+    return Notice(message, (plan,), (_queued(report, queue_id), accepted(message, sender)))
 
 
 def _queued(report: Report, queue_id: QueueId) -> Event:
@@ -116,13 +116,14 @@ def _queued(report: Report, queue_id: QueueId) -> Event:
     )
 
 
-def _accepted(message: NewMessage, queue_id: QueueId, sender: Address) -> Event:
+def accepted(message: NewMessage, recipient: Address) -> MessageAccepted:
+    """Give the event for mail of the relay's own that is taken into the queue."""
     return MessageAccepted(
         at=message.accepted_at,
-        message=queue_id,
+        message=queue_id_of(message.number),
         login=None,
         sender="",
-        recipients=(str(sender),),
+        recipients=(str(recipient),),
         message_id=message.message_id,
         subject=message.subject,
         octets=message.octets,

@@ -15,10 +15,10 @@ from relay.delivery_kind import Role, Transport
 from relay.directory.model import Rep
 from relay.envelope import Envelope, Recipient
 from relay.ids import queue_id_of
-from relay.maillog.events import MessageAccepted
 from relay.policy.decision import PlannedDelivery
 from relay.queue.dsn import rfc5322_date
 from relay.queue.model import NewMessage
+from relay.queue.notices import accepted
 from relay.queue.rules import rules_of
 from relay.texts import words
 
@@ -95,7 +95,7 @@ async def send_text(
         spool_name=None,
     )
     plan = PlannedDelivery(Role.RECIPIENT, Transport.SMTP, str(recipient), notify="NEVER", rule=RULE)
-    await house.actions.accept(message, (plan,), (_accepted(message, recipient),))
+    await house.actions.accept(message, (plan,), (accepted(message, recipient),))
 
 
 def compose(
@@ -119,22 +119,3 @@ def compose(
 def _sender(house: Sending) -> str:
     configuration = house.configuration
     return rules_of(configuration.settings, configuration.hostname).reporter.sender
-
-
-def _accepted(message: NewMessage, recipient: Address) -> MessageAccepted:
-    return MessageAccepted(
-        at=message.accepted_at,
-        message=queue_id_of(message.number),
-        login=None,
-        sender="",
-        recipients=(str(recipient),),
-        message_id=message.message_id,
-        subject=message.subject,
-        octets=message.octets,
-        client="",
-        listener="",
-        tls="",
-        mode="",
-        decision=message.why,
-        rule=message.rule,
-    )
