@@ -1,5 +1,6 @@
 """Set up my mail, "Send me a test": a real mail of the rep's, walked from accepted to verified."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -112,9 +113,10 @@ async def test_the_steps_ask_for_themselves_until_nothing_is_awaited(tmp_path: P
         assert (await ana.get(poll[1])).status == 204
         page.house.start()
         await page.house.wait_for(message, "sent")
-        after = await ana.get(poll[1])
+        async with asyncio.timeout(10):  # the log copy may be settled a moment after the recipient
+            while "hx-get" in (after := await ana.get(poll[1])).text:
+                await asyncio.sleep(0.01)
         assert after.status == 200
-        assert "hx-get" not in after.text
         assert "<html" not in after.text
 
 
