@@ -11,11 +11,14 @@ from pathlib import Path
 import apsw
 import pytest
 
+from relay.delivery_kind import Transport
 from relay.errors import CommandError, StorageFull, StorageUnavailable
+from relay.queue.store import QueueStore
 from relay.storage import sqlite
 from relay.storage.database import Transaction
 from relay.storage.sqlite import SqliteDatabase
 from tests.store.test_database import Gate, keys, put
+from tests.support.builders import NOW, lease, new_message, to_recipient
 from tests.support.faulty_disk import FaultyDisk
 
 
@@ -51,6 +54,18 @@ async def test_units_that_wait_share_one_commit(database: SqliteDatabase) -> Non
     await together(database, *(put(f"t-{n}") for n in range(20)))
     assert database.commits == before + 2  # the gate's, and one for all twenty
     assert len(await database.read(keys)) == 20
+
+
+async def test_what_one_unit_queues_another_claims_in_the_same_commit(database: SqliteDatabase) -> None:
+    """So a report can be under way as soon as the settlement that caused it is durable (docs/queue.md, point 17)."""
+    store, before = QueueStore(), database.commits
+    accepted, claimed = await together(
+        database,
+        lambda tx: store.accept(tx, new_message(), [to_recipient()], lease=None),
+        lambda tx: store.claim(tx, Transport.SMTP, NOW, 10, lease()),
+    )
+    assert database.commits == before + 2  # the gate's, and one for both
+    assert [one.id for one in claimed[0].deliveries] == [one.id for one in accepted]  # type: ignore[index, attr-defined]
 
 
 async def test_each_commit_is_measured(tmp_path: Path) -> None:

@@ -253,10 +253,22 @@ def _before_settling() -> None:
 # --- after the settlement
 
 
+def _nobody_begins_with_the_report() -> None:
+    """Keep the report from being sent before the crash: its claim may share the settlement's commit."""
+    from relay.delivery.courier import SmtpCourier
+
+    hold(
+        SmtpCourier,
+        "attempt",
+        lambda _, batches: any(str(each.message.id) == Seen.report for each in batches),
+    )
+
+
 @at("15")
 def _before_the_log_lines() -> None:
     from relay.storage import sqlite
 
+    _nobody_begins_with_the_report()
     before(sqlite, "_run_action", lambda *_: Seen.settling)
 
 
@@ -264,6 +276,7 @@ def _before_the_log_lines() -> None:
 def _before_the_spool_file_goes() -> None:
     from relay.storage.spool import Spool
 
+    _nobody_begins_with_the_report()
     before(Spool, "remove", lambda _, name: name in Seen.files)
 
 
@@ -271,7 +284,19 @@ def _before_the_spool_file_goes() -> None:
 def _after_the_report_was_stored() -> None:
     from relay.queue import settler
 
+    _nobody_begins_with_the_report()
     before(settler, "measure", lambda _, __, stored: any(str(one.message) == Seen.id for one in stored))
+
+
+@at("13c")
+def _after_the_reply_to_the_report() -> None:
+    from relay.delivery.connection import Connection
+
+    before(
+        Connection,
+        "_end_answered",
+        lambda _, one, __: bool(Seen.report) and str(one.message.id) == Seen.report,
+    )
 
 
 @at("18")
@@ -283,6 +308,7 @@ def _between_two_hops() -> None:
         return any(one.target.endswith("@other.example") for each in batches for one in each.deliveries)
 
     hold(SmtpCourier, "attempt", other)
+    _nobody_begins_with_the_report()
     after_await(Settler, "settle", lambda _, message, *__: str(message.id) == Seen.id)
 
 

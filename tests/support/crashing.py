@@ -26,6 +26,8 @@ class Seen:
     """What is known of the victim in this process."""
 
     id = ""
+    report = ""
+    """The report on it."""
     files: set[str] = set()  # noqa: RUF012 - there is one process, and one of this
     accepting = False
     """Its unit of acceptance is running, or was the last of it that ran."""
@@ -128,6 +130,8 @@ def watch() -> None:
         for one in arrivals:
             if is_victim(one.message):
                 Seen.id, Seen.accepting = str(queue_id_of(one.message.number)), True
+            elif Seen.id and one.message.why == f"delivery report about {Seen.id}":
+                Seen.report = str(queue_id_of(one.message.number))
         return accept(self, tx, arrivals)
 
     def settle_(self: Any, tx: Any, attempts: Any) -> Any:
