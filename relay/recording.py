@@ -40,6 +40,8 @@ NOT_CONFIGURED = Deferred(
     Reply(451, "4.3.5", "salesforce: is not in the settings, and this mail is to be recorded there"),
     "salesforce",
 )
+EVERYBODY = "*"
+"""Stands for an identity where a pause is everybody's."""
 _SHORTEST_LOOK, _LONGEST_LOOK = 1.0, 60.0
 _FORGET_EVERY = 3600.0
 _LAST_ROUND = 5.0
@@ -237,8 +239,9 @@ class Recording:
         if self._tools is None:
             return None
         client = self._tools.client
-        identities = {client.identity_of(rep) for rep in self._directory().reps()} | {""}
-        pauses = {one: pause for one in identities if (pause := client.paused(one)) is not None}
+        identities = sorted({client.identity_of(rep) for rep in self._directory().reps()} | {""})
+        found = ((one, client.paused(one)) for one in identities)
+        pauses = {EVERYBODY if pause.everybody else one: pause for one, pause in found if pause is not None}
         usage = client.usage()
         return {
             "calls_used": usage.used if usage else None,

@@ -27,9 +27,11 @@ _TOKEN = re.compile(r'"(?P<quoted>(?:[^"\\]|\\.)*)"?|(?P<mark>[;=])|(?P<word>[^\
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _PIECE = re.compile(r"(?P<name>[^*]+)\*(?:(?P<number>[0-9]{1,3})(?P<encoded>\*)?)?")
 _BOX_TOKEN = re.compile(
-    r'"(?P<quoted>(?:[^"\\]|\\.)*)"?|<(?P<angle>[^<>]*)>?|(?P<mark>[,;:])|(?P<comment>\([^()]*\)?)|(?P<word>[^"<,;:(]+)|.',
+    r'"(?P<quoted>(?:[^"\\]|\\.)*)"?(?P<local>(?=\s*[.@]))?|<(?P<angle>\s*"(?:[^"\\]|\\.)*"\s*@[^<>]*|[^<>]*)>?'
+    r'|(?P<mark>[,;:])|(?P<comment>\([^()]*\)?)|(?P<word>[^"<,;:(]+)|.',
     re.DOTALL,
 )
+_SPACE_OUTSIDE = re.compile(r'("(?:[^"\\]|\\.)*"?)|\s+', re.DOTALL)
 _ID = re.compile(r"<[^<>\s]{1,760}>")
 
 Parameters = dict[str, str]
@@ -86,22 +88,23 @@ def mailboxes(text: str) -> tuple[Mailbox, ...]:
         if mark == ":":
             words, plain = "", ""  # the name of a group
         elif mark:
-            boxes += _box(words, address or plain)
+            boxes += _box(words, address) if address else _box("", plain)
             words, address, plain = "", "", ""
         elif token["angle"] is not None:
             address = token["angle"].strip()
         elif token["quoted"] is not None:
             words += _QUOTED_PAIR.sub(r"\1", token["quoted"])
+            plain += token[0] if token["local"] is not None else ""
         elif token["word"]:
             words += token["word"]
-            plain += token["word"].strip()
+            plain += token["word"]
         if len(boxes) >= MAXIMUM_MAILBOXES:
             break
     return tuple(boxes)
 
 
 def _box(words: str, address: str) -> list[Mailbox]:
-    address = one_line(address).replace(" ", "")
+    address = _SPACE_OUTSIDE.sub(lambda found: found[1] or "", one_line(address))
     if "@" not in address or len(address) > MAXIMUM_NAME:
         return []
     name = one_line(decode_words(words.strip()))[:MAXIMUM_NAME].strip()
