@@ -3,7 +3,7 @@
 Pure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeGuard
 
 from relay.salesforce.exchange import Description, Field, PicklistRow, SubAnswer, SubRequest
@@ -76,6 +76,17 @@ def _sub_answer(request: SubRequest, item: Mapping[str, Json] | None) -> SubAnsw
     body = item.get("body")
     fault = fault_of(status, body) if status >= 300 and status != 304 else None
     return SubAnswer(request.reference, status, body, fault)
+
+
+def unseen(body: Json, references: Collection[str]) -> bool:
+    """Tell whether some of these parts of a composite ask for an object that the user does not see (INVALID_TYPE)."""
+    parts = _mappings(body.get("compositeResponse")) if isinstance(body, Mapping) else ()
+    return any(
+        _text(error.get("errorCode")) == "INVALID_TYPE"
+        for part in parts
+        if part.get("referenceId") in references
+        for error in _mappings(part.get("body"))
+    )
 
 
 def description_of(body: Json) -> Description | None:

@@ -34,9 +34,10 @@ GONE = _GONE_AT_ONCE | _GONE_IN_A_ROW
 """What calls come to when Salesforce is gone."""
 _IN_A_ROW = 4
 """So many calls without an answer in between mean that Salesforce is gone."""
-_FOR_ALL = frozenset(
+FOR_ALL = frozenset(
     {"API_DISABLED_FOR_ORG", "UNSUPPORTED_API_VERSION", "INACTIVE_ORG", "INACTIVE_ORGANIZATION"}
 )
+"""What is refused to everybody, whoever asks."""
 
 
 def usage_in(header: str, seen_at: int) -> Usage | None:
@@ -160,7 +161,7 @@ class Pauses:
     def _key(self, identity: str, fault: Fault) -> str | None:
         """Tell whom a fault pauses; None: nobody."""
         if fault.kind in _SPANS:
-            everybody = fault.kind is FaultKind.LIMIT or fault.code in _FOR_ALL
+            everybody = fault.kind is FaultKind.LIMIT or fault.code in FOR_ALL
             return _EVERYBODY if everybody else identity
         if fault.code in _GONE_IN_A_ROW:
             self._unanswered += 1

@@ -36,8 +36,10 @@ CONNECTED = "(rep) "
 NOBODY = "(no username) "
 """What stands before the login of a rep whose Salesforce username is not known."""
 
-_STAND_INS = 4
+STAND_INS = 4
 """So many reps are tried, one after the other, when one looks up for all."""
+_PASSED_OVER = 3600 * 1_000_000
+"""Microseconds for which a rep who may not look up is not asked to."""
 
 Post = Callable[[str, dict[str, str]], tuple[int, object, float | None]]
 """Post a form: give status, body (its JSON, else text) and the seconds of Retry-After. Raises SalesforceError."""
@@ -62,13 +64,15 @@ class RefreshTokens(Protocol):
 class _Slot:
     """The token of one identity, and what the last try to get it came to."""
 
-    __slots__ = ("fault", "lock", "token", "tries")
+    __slots__ = ("fault", "lock", "token", "tries", "username")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.token: Token | None = None
         self.fault: Fault | None = None
         self.tries = 0
+        self.username: str | None = None
+        """As whom the token was got."""
 
 
 class TokenProvider:
@@ -90,6 +94,7 @@ class TokenProvider:
         self._stand_ins = stand_ins
         self._slots: dict[str, _Slot] = {}
         self._lock = threading.Lock()
+        self._passed_over: dict[str, int] = {}
 
     def token(self, identity: str, post: Post) -> Token:
         """Give the token, fetching it when there is none. Those who wait meanwhile share what comes of it.
@@ -118,6 +123,23 @@ class TokenProvider:
         with slot.lock:
             if slot.token is not None and slot.token.access == access:
                 slot.token = None
+
+    def pass_on(self, identity: str, access: str) -> bool:
+        """Have another rep look up for all, since the one of this token may sign in and yet not do it.
+
+        Tells whether to try again: not for any other identity, nor once all those that are tried may not.
+        """
+        slot = self._slot(identity)
+        with slot.lock:
+            if slot.token is None or slot.token.access != access:
+                return True  # it was passed on meanwhile
+            if not self._as_rep(identity) or slot.username is None:
+                return False
+            self._passed_over[slot.username] = self._now() + _PASSED_OVER
+            if all(map(self._is_passed_over, self._candidates())):
+                return False
+            slot.token = None
+            return True
 
     def connect(self, identity: str, code: Code, post: Post, *, user_id: str | None = None) -> Token:
         """Sign the identity in with a code, and keep its refresh token durably before it is used.
@@ -173,7 +195,7 @@ class TokenProvider:
         auth = (settings.look_up_as or settings.auth) if identity == LOOK_UP else settings.auth
         if auth.kind != "jwt" or auth.username is not None:
             return Login(auth, settings.instance, auth.username)
-        username = next(iter(self._stand_ins()), None) if identity == LOOK_UP else identity
+        username = next(iter(self._candidates()), None) if identity == LOOK_UP else identity
         if not username or username.startswith(NOBODY):
             whose = username.removeprefix(NOBODY) if username else "whoever looks up for all"
             raise SalesforceError(
@@ -185,18 +207,33 @@ class TokenProvider:
         with self._lock:
             return self._slots.setdefault(identity, _Slot())
 
+    def _as_rep(self, identity: str) -> bool:
+        """Tell whether one of the reps looks up for all, and this is who does."""
+        auth = self._settings.auth
+        named = self._settings.look_up_as is not None or auth.username is not None
+        return identity == LOOK_UP and auth.kind == "jwt" and not named
+
+    def _candidates(self) -> Sequence[str]:
+        """Give the reps who may look up for all, those who turned out not to at the end."""
+        return sorted(self._stand_ins()[:STAND_INS], key=self._is_passed_over)
+
+    def _is_passed_over(self, username: str) -> bool:
+        return self._passed_over.get(username, 0) > self._now()
+
     def _fetch(self, identity: str, post: Post) -> Token:
         """Sign in; where a rep looks up for all and is refused, another one does: one user's end is not everybody's."""
-        login = self.login_of(identity)
-        as_rep = identity == LOOK_UP and login.username is not None and login.settings.username is None
-        others = [replace(login, username=one) for one in self._stand_ins()[1:_STAND_INS]] if as_rep else []
-        for one in (login, *others):
+        login, slot = self.login_of(identity), self._slot(identity)
+        others = self._candidates()[1:] if self._as_rep(identity) else ()
+        for one in (login, *(replace(login, username=other) for other in others)):
             try:
-                return self._signed_in(identity, one, post)
+                token = self._signed_in(identity, one, post)
             except SalesforceError as error:
                 if error.fault.kind is not FaultKind.SIGN_IN:
                     raise
                 fault = error.fault
+            else:
+                slot.username = one.username
+                return token
         raise SalesforceError(fault)
 
     def _signed_in(self, identity: str, login: Login, post: Post) -> Token:
