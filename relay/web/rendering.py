@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from relay.web.access import PageRoute
+from relay.web.sentences import markup, plain
 from relay.web.static import Static
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class Renderer:
         around: dict[str, object] = {
             "ask": ask,
             "t": ask.words,
+            "say": partial(markup, ask.words),
+            "plain": partial(plain, ask.words),
             "moment": ask.moment,
             "form_token": ask.token,
             "menu": self._menus(ask),

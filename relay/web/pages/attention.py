@@ -22,6 +22,7 @@ from relay.web.asking import Ask
 from relay.web.attention import DISMISSED, Trouble, grouped, troubles
 from relay.web.changing import change, may_change
 from relay.web.record_ids import record_id
+from relay.web.sentences import in_english
 
 _OPEN = (State.HELD, State.DEFERRED)
 
@@ -125,7 +126,7 @@ async def dismiss(ask: Ask) -> Response:
             ask.house.store.mark(tx, ask.key, DISMISSED, str(one.id), ask.now)
         held = tuple(one.id for one in chosen if one.state is State.HELD)
         if held:
-            _carry_out(tx, ask, held, by_hand.cancel(ask.rep.login, ask.words("attention.dismissed_by_you")))
+            _carry_out(tx, ask, held, by_hand.cancel(ask.rep.login, in_english("dismissed")))
 
     await ask.house.database.write(unit)
     return _back(ask, "dismissed")
@@ -187,7 +188,7 @@ async def ignore(ask: Ask) -> Response:
     recipients = [*kept.get("recipients", []), pattern]
     await change(ask, {"exclude": {**kept, "recipients": list(dict.fromkeys(recipients))}})
     ids = tuple(one.id for one in chosen if one.state is State.HELD)
-    reason = ask.words("attention.ignored_by_you", pattern=pattern)
+    reason = in_english("ignored", pattern=pattern)
     if ids:
         await ask.house.database.write(
             lambda tx: _carry_out(tx, ask, ids, by_hand.cancel(ask.rep.login, reason))

@@ -26,6 +26,7 @@ from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.records import NOTHING, Recorded, instance_of, recorded
 from relay.web.sent_mail import Logged, Sent, below_of, sent_by
+from relay.web.sentences import in_english
 
 _DAY = 86_400_000_000
 _DAYS = 7
@@ -154,7 +155,7 @@ def line_of(sent: Sent, now: int, recorded: Recorded = NOTHING) -> Line:
 
 async def stop(ask: Ask) -> Response:
     """Decide that a message is not to be logged: its record or log copy is not made any more."""
-    return await act_on(ask, by_hand.cancel(ask.rep.login, ask.words("today.stopped_by_you")), "not_logged")
+    return await act_on(ask, by_hand.cancel(ask.rep.login, in_english("stopped")), "not_logged")
 
 
 async def retry(ask: Ask) -> Response:
