@@ -115,7 +115,8 @@ class Maker:
         assert one.facts is not None
         assert one.match is not None
         settings = settings_of(self._tools.settings, one)
-        one.intended = compose(one.parts, one.facts, one.match, self._shape, settings)
+        shape = self._tools.organization.of(one.identity, self._shape)
+        one.intended = compose(one.parts, one.facts, one.match, shape, settings)
         if any(row.state is RecordState.MADE and _is_main(row) for row in one.rows):
             # It is there, on whomever it was matched with then: another main record would be the mail once more.
             known = {row.key for row in one.rows}
@@ -315,7 +316,8 @@ class Maker:
         fail(one, fault)
         is_mail = any(each.object == "EmailMessage" for each in one.intended)
         text = f"Salesforce: {fault.code}: {fault.message}"
-        if is_mail and isinstance(one.outcome, Held) and self._tools.organization.email_message_failed(fault):
+        held, organization = isinstance(one.outcome, Held), self._tools.organization
+        if is_mail and held and organization.email_message_failed(fault, one.identity):
             one.outcome = Deferred(
                 Reply(451, "4.3.0", f"{text}; a Task is made instead"), HOP, 1.0, attempted=False
             )

@@ -89,3 +89,22 @@ async def test_one_rep_does_not_see_contacts(tmp_path: Path, salesforce: Simulat
         )
         await house.recorded(await house.accept(login="bo"))
         assert len(salesforce.rows("EmailMessage")) == 1
+
+
+async def test_one_rep_may_make_no_email_messages(tmp_path: Path, salesforce: Simulator) -> None:
+    """A rep without the permission makes Tasks from then on; everybody else's mail still is an EmailMessage."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, kind="jwt") as house:
+        user = next(row for row in salesforce.rows("User") if row["Username"] == "ana@example.com.crm")
+        code, kind = "INSUFFICIENT_ACCESS_OR_READONLY", "EmailMessage"
+        refusal = Injected(
+            Action.ITEM, code=code, message="no", object=kind, record="ana@example.com", times=None
+        )
+        salesforce.inject(refusal)
+        first = await house.accept()
+        await house.wait_for(first, State.DEFERRED, State.SENT)
+        house.later(5)
+        await house.recorded(first, await house.accept(login="bo"), await house.accept())
+        assert [row["CreatedById"] for row in salesforce.rows("Task")].count(user["Id"]) == 2
+        (mail,) = salesforce.rows("EmailMessage")
+        assert mail["CreatedById"] != user["Id"]
