@@ -48,7 +48,6 @@ def test_the_whole_decision_with_its_records(salesforce: Simulator, tmp_path: Pa
     assert payload["fields"]["ToAddress"] == "bo@example.com"
     assert not salesforce.rows("EmailMessage")
     assert not salesforce.rows("Task")
-    assert not salesforce.refused
 
 
 def test_without_salesforce(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from relay.cli import salesforce as salesforce_commands
 from relay.cli import user
 from relay.demo.salesforce.simulator import Simulator
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
-from tests.support.salesforce import REP_USERNAME, rep, settings
+from tests.support.salesforce import REP_USERNAME, WatchedSimulator, rep, settings
 from tests.support.salesforce import salesforce as salesforce  # the fixture
 
 SETTINGS = """\
@@ -110,8 +110,9 @@ def test_what_is_refused_is_told_in_words(run: Run, salesforce: Simulator) -> No
     assert "System Overview" in result.stderr
 
 
-def test_describe(run: Run, salesforce: Simulator) -> None:
+def test_describe(run: Run, salesforce: WatchedSimulator) -> None:
     """Without an object, what the organisation has; with one, its fields; one that is not there is told."""
+    salesforce.expect_refused("NOT_FOUND")
     salesforce.toggles.shared_activities = True
     (shape,) = items(run("salesforce", "describe", "--json"))
     assert (shape["shared_activities"], shape["relay_key_on_task"]) == (True, False)

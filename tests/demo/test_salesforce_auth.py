@@ -13,8 +13,8 @@ from simple_salesforce.exceptions import SalesforceExpiredSession, SalesforceRef
 
 from relay.demo.salesforce.simulator import Simulator
 from tests.support.salesforce import REP_USERNAME, rep
-from tests.support.salesforce import salesforce as salesforce
 from tests.support.salesforce_plain import connected, refusal, session, token
+from tests.support.salesforce_plain import salesforce as salesforce
 
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 

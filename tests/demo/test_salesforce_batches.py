@@ -8,8 +8,8 @@ from simple_salesforce.exceptions import SalesforceMalformedRequest
 
 from relay.demo.salesforce.simulator import Simulator
 from tests.support.salesforce import people
-from tests.support.salesforce import salesforce as salesforce
 from tests.support.salesforce_plain import connected, refusal
+from tests.support.salesforce_plain import salesforce as salesforce
 
 _BASE = "/services/data/v67.0"
 

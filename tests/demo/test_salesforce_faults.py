@@ -12,8 +12,8 @@ from relay.demo.salesforce import faults
 from relay.demo.salesforce.faults import Action, Injected
 from relay.demo.salesforce.simulator import Simulator
 from tests.support.salesforce import people
-from tests.support.salesforce import salesforce as salesforce
 from tests.support.salesforce_plain import connected, refusal, session
+from tests.support.salesforce_plain import salesforce as salesforce
 
 _FAULTS = [
     (faults.unavailable, 503, "SERVER_UNAVAILABLE"),

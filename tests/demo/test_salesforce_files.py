@@ -9,8 +9,8 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest
 
 from relay.demo.salesforce.simulator import Simulator
-from tests.support.salesforce import salesforce as salesforce
 from tests.support.salesforce_plain import connected, refusal, session
+from tests.support.salesforce_plain import salesforce as salesforce
 
 _OFFER = base64.b64encode(b"%PDF-1").decode()
 

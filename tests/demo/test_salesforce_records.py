@@ -14,8 +14,8 @@ from simple_salesforce.format import format_external_id
 
 from relay.demo.salesforce.simulator import Simulator
 from tests.support.salesforce import people
-from tests.support.salesforce import salesforce as salesforce
 from tests.support.salesforce_plain import connected, refusal
+from tests.support.salesforce_plain import salesforce as salesforce
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from simple_salesforce.exceptions import SalesforceMalformedRequest
 from simple_salesforce.format import format_soql
 
 from relay.demo.salesforce.simulator import Simulator
-from tests.support.salesforce import people, salesforce
+from tests.support.salesforce import people
+from tests.support.salesforce_plain import salesforce as salesforce
 
 __all__ = ["salesforce"]
 

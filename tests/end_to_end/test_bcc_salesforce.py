@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.salesforce.simulator import Simulator, started
+from relay.demo.salesforce.simulator import Simulator
 from relay.demo.salesforce.sink import Outcome, Receipt
 from relay.demo.salesforce.sink_server import handing_over
 from tests.support.running import BCC, RunningRelay, running_relay
+from tests.support.salesforce import watched
 
 _ANA = "ana@example.com"
 
@@ -45,7 +46,7 @@ class House:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningRelay, Simulator]]:
     """Both run for the whole file."""
     folder: Path = tmp_path_factory.mktemp("bcc")
-    with started() as salesforce, running_relay(folder, manners=handing_over(salesforce.sink)) as relay:
+    with watched() as salesforce, running_relay(folder, manners=handing_over(salesforce.sink)) as relay:
         yield relay, salesforce
 
 
@@ -140,7 +141,7 @@ def test_a_mail_to_colleagues_never_reaches_salesforce(tmp_path: Path) -> None:
     """Excluded mail gets no log copy at all: Salesforce's own excluded domains would fill My Unresolved Items."""
     changes = {"logging": {"exclude": {"internal": "auto"}}}
     with (
-        started() as salesforce,
+        watched() as salesforce,
         running_relay(tmp_path, changes, handing_over(salesforce.sink)) as relay,
         relay.client() as client,
     ):

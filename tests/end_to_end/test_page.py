@@ -14,13 +14,13 @@ import yaml
 from playwright.async_api import expect
 
 from relay.demo.salesforce.faults import Action, Injected
-from relay.demo.salesforce.simulator import Simulator, started
+from relay.demo.salesforce.simulator import Simulator
 from relay.demo.service import free_ports
 from relay.directory.passwords import hash_password
 from tests.support.browser import Browser, Window, open_browser
 from tests.support.eventually import eventually
 from tests.support.running import PASSWORD, RunningRelay, running_relay, trusting
-from tests.support.salesforce import people, rep
+from tests.support.salesforce import people, rep, watched
 from tests.support.salesforce import settings as salesforce_settings
 
 pytestmark = pytest.mark.peer("chromium")
@@ -113,12 +113,11 @@ def _sha(text: str) -> str:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """A relay, its page and Salesforce, for one test."""
-    with started() as salesforce:
+    with watched() as salesforce:
         ana = rep(salesforce)
         (port,) = free_ports(1)
         with running_relay(tmp_path, changes(salesforce, tmp_path, port, ana)) as relay:
             yield House(relay, salesforce, f"https://127.0.0.1:{port}", ana)
-        assert not salesforce.crashes
 
 
 @pytest.fixture

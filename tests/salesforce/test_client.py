@@ -14,7 +14,7 @@ from relay.salesforce.client import LOOK_UP, NewRecord, SalesforceClient, Salesf
 from relay.salesforce.exchange import Changed, SubRequest
 from relay.salesforce.model import Fault, FaultKind, Made, Written
 from tests.support.clock import FakeClock
-from tests.support.salesforce import people
+from tests.support.salesforce import WatchedSimulator, people
 from tests.support.salesforce import salesforce as salesforce  # the fixture
 from tests.support.salesforce_client import Meter, salesforce_client
 from tests.support.salesforce_org import org_settings, secrets_of
@@ -68,8 +68,9 @@ async def test_one_is_made_and_many_are_made(salesforce: Simulator) -> None:
     assert len(salesforce.calls) == 3
 
 
-async def test_a_partial_failure(salesforce: Simulator) -> None:
+async def test_a_partial_failure(salesforce: WatchedSimulator) -> None:
     """One record of a collection that is refused leaves its neighbours alone."""
+    salesforce.expect_refused("STRING_TOO_LONG")
     async with connect(salesforce) as client:
         subjects = ("good", "x" * 256, "good as well")
         first, second, third = await client.create(
@@ -80,8 +81,9 @@ async def test_a_partial_failure(salesforce: Simulator) -> None:
     assert len(salesforce.rows("Task")) == 2
 
 
-async def test_changing_and_deleting(salesforce: Simulator) -> None:
+async def test_changing_and_deleting(salesforce: WatchedSimulator) -> None:
     """Records are changed and deleted alone and in numbers; what is gone already counts as deleted."""
+    salesforce.expect_refused("ENTITY_IS_DELETED")
     async with connect(salesforce) as client:
         tasks = [
             made(one).id
@@ -118,8 +120,9 @@ async def test_upserting_by_key(salesforce: Simulator) -> None:
     assert sorted(str(row["Subject"]) for row in salesforce.rows("Task")) == ["four", "three"]
 
 
-async def test_composite(salesforce: Simulator) -> None:
+async def test_composite(salesforce: WatchedSimulator) -> None:
     """Parts of one call may refer to each other; with all_or_none one that fails undoes the rest."""
+    salesforce.expect_refused("STRING_TOO_LONG")
     (contact,) = people(salesforce, 1)
     mail = {
         "Subject": "Offer",
@@ -165,8 +168,9 @@ async def test_files(salesforce: Simulator, multipart: bool, monkeypatch: pytest
     assert contact in [link["LinkedEntityId"] for link in salesforce.rows("ContentDocumentLink")]
 
 
-async def test_windows_of_changes(salesforce: Simulator) -> None:
+async def test_windows_of_changes(salesforce: WatchedSimulator) -> None:
     """The replication calls are reachable by get."""
+    salesforce.expect_refused("INVALID_REPLICATION_DATE")
     async with connect(salesforce) as client:
         params = {"start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T00:30:00+00:00"}
         with pytest.raises(SalesforceError) as caught:
@@ -308,8 +312,9 @@ async def test_one_rep_without_the_api(salesforce: Simulator) -> None:
         assert caught.value.fault.kind is FaultKind.STOPPED
 
 
-async def test_describe(salesforce: Simulator) -> None:
+async def test_describe(salesforce: WatchedSimulator) -> None:
     """Describe gives lengths and picklists, is asked once an hour, and then only whether it changed."""
+    salesforce.expect_refused("NOT_FOUND")
     clock = FakeClock(now=round(salesforce.now().timestamp() * 1_000_000))
     async with connect(salesforce, clock=clock) as client:
         task = await client.describe("Task")
@@ -360,8 +365,9 @@ async def test_salesforce_tells_the_time(salesforce: Simulator) -> None:
         assert abs(client.server_now() / 1e6 - salesforce.now().timestamp()) < 5
 
 
-async def test_usage_is_seen_on_refusals_too(salesforce: Simulator) -> None:
+async def test_usage_is_seen_on_refusals_too(salesforce: WatchedSimulator) -> None:
     """Sforce-Limit-Info is read from every answer."""
+    salesforce.expect_refused("STRING_TOO_LONG")
     meter = Meter()
     async with connect(salesforce, meter=meter) as client:
         await client.create(LOOK_UP, [NewRecord("Task", {"Subject": "x" * 256})])

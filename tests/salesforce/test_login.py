@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from relay.config.recording import SalesforceAuthSettings
-from relay.demo.salesforce.simulator import Simulator, started
+from relay.demo.salesforce.simulator import Simulator
 from relay.directory.model import Rep
 from relay.ids import Login
 from relay.salesforce.client import LOOK_UP, NewRecord, SalesforceError
 from relay.salesforce.model import FaultKind, Made
 from tests.support.clock import FakeClock
-from tests.support.salesforce import REP_USERNAME, rep
+from tests.support.salesforce import REP_USERNAME, rep, watched
 from tests.support.salesforce import salesforce as salesforce  # the fixture
 from tests.support.salesforce_client import salesforce_client
 from tests.support.salesforce_org import by_credentials, by_jwt, by_refresh_token, org_settings, secrets_of
@@ -132,7 +132,7 @@ def _wrong(salesforce: Simulator, kind: str) -> tuple[SalesforceAuthSettings, di
 async def test_sign_ins_that_are_refused(kind: str) -> None:
     """Each way to be refused is a fault of signing in; the identity is paused, tried again after its span, and works."""
     clock = FakeClock()
-    with started(clock) as salesforce:
+    with watched(clock) as salesforce:
         user = rep(salesforce)
         if kind == "unapproved":
             salesforce.toggles.unapproved_users = frozenset({REP_USERNAME})

@@ -7,7 +7,7 @@ from relay.salesforce.model import Fault
 from relay.salesforce.org import Organization
 from relay.salesforce.org_shape import Kind
 from tests.support.clock import FakeClock
-from tests.support.salesforce import people
+from tests.support.salesforce import WatchedSimulator, people
 from tests.support.salesforce import salesforce as salesforce  # the fixture
 from tests.support.salesforce_client import salesforce_client
 from tests.support.salesforce_org import org_settings, secrets_of
@@ -36,8 +36,9 @@ async def test_no_enhanced_email(salesforce: Simulator) -> None:
     assert "a Task is made" in shape.why
 
 
-async def test_email_to_case_only(salesforce: Simulator) -> None:
+async def test_email_to_case_only(salesforce: WatchedSimulator) -> None:
     """Where EmailMessage is there for cases alone, the first refusal tells, and Tasks are made for a day."""
+    salesforce.expect_refused("INVALID_FIELD_FOR_INSERT_UPDATE")
     salesforce.toggles.enhanced_email = False
     salesforce.toggles.email_to_case = True
     (contact,) = people(salesforce, 1)

@@ -30,7 +30,6 @@ async def test_one_message_alone(
         salesforce.clear_calls()
         await house.recorded(await house.accept())
         assert len(salesforce.calls) <= cached
-    assert salesforce.refused == []
 
 
 async def thousand(house: RecordingHouse, reps: list[str]) -> list[QueueId]:
@@ -73,7 +72,6 @@ async def test_a_thousand_messages_by_one_identity(
         assert len(made) == len({row["MessageIdentifier"] for row in made}) == 1000
         calls = salesforce.calls
         assert len(calls) <= most, [(one.method, one.path, one.operation) for one in calls]
-    assert salesforce.refused == []
 
 
 async def test_a_thousand_messages_by_twenty_identities(tmp_path: Path, salesforce: Simulator) -> None:
@@ -87,4 +85,3 @@ async def test_a_thousand_messages_by_twenty_identities(tmp_path: Path, salesfor
         assert len({row["CreatedById"] for row in made}) == 20
         calls = salesforce.calls
         assert len(calls) <= 150, [(one.method, one.path, one.operation) for one in calls]
-    assert salesforce.refused == []

@@ -68,7 +68,6 @@ async def test_odd_addresses(tmp_path: Path, salesforce: Simulator) -> None:
         for message in messages[:4]:
             assert len((await house.row(message)).related) == 1
         assert (await house.row(messages[4])).related == ()
-    assert salesforce.refused == []
 
 
 async def test_five_hundred_recipients(tmp_path: Path, salesforce: Simulator) -> None:
@@ -78,4 +77,3 @@ async def test_five_hundred_recipients(tmp_path: Path, salesforce: Simulator) ->
         message = await house.accept(*[f"person{n}@buyer.example" for n in range(1, 501)])
         await house.recorded(message)
         assert len(salesforce.rows("EmailMessage")) == 1
-    assert salesforce.refused == []

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from relay.demo.salesforce.faults import over_limit
 from relay.demo.salesforce.simulator import Simulator
 from relay.queue.model import State
@@ -25,3 +29,31 @@ async def test_everybody_pauses_once(tmp_path: Path, salesforce: Simulator) -> N
         salesforce.inject(over_limit())
         await house.wait_for(await house.accept(), State.DEFERRED)
         assert pauses(house) == [("*", "REQUEST_LIMIT_EXCEEDED")]
+
+
+@pytest.mark.parametrize("kind", ["client_credentials", "jwt"])
+async def test_a_secret_is_mended(tmp_path: Path, salesforce: Simulator, kind: str) -> None:
+    """A reload with the right content of the same file ends the pause, and what was put off is tried at once."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, kind=kind, start=False) as house:
+        secret = tmp_path / "salesforce.secret"
+        right = secret.read_text()
+        secret.write_text("wrong" if kind == "client_credentials" else new_key())
+        house.reload()
+        house.start()
+        message = await house.accept()
+        await house.wait_for(message, State.DEFERRED)
+        house.reload()
+        assert pauses(house)
+        secret.write_text(right)
+        house.reload()
+        await house.recorded(message)
+        assert pauses(house) == []
+        assert len(salesforce.rows("EmailMessage")) == 1
+
+
+def new_key() -> str:
+    """Give a private key that nobody knows."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    kept = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, *kept).decode()

@@ -1,21 +1,79 @@
-"""The simulated Salesforce for tests: one for each test that asks, people in it, and the settings that lead to it."""
+"""The simulated Salesforce for tests: one that watches what is refused, people in it, and the settings that lead to it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from relay.demo.salesforce.simulator import Simulator, started
+from relay.clock import Clock, SystemClock
+from relay.demo.salesforce.messages import Call
+from relay.demo.salesforce.simulator import Simulator
 
 REP_USERNAME = "ana@example.com.crm"
+_SHOWN = 2000
+
+
+class WatchedSimulator(Simulator):
+    """A simulated Salesforce whose test fails when the relay asks for what Salesforce refuses."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._forgotten: list[Call] = []
+        self._expected: list[str] = []
+
+    def expect_refused(self, *codes: str) -> None:
+        """Say which refusals belong to the test: each must come, and none beside them."""
+        self._expected += codes
+
+    def clear_calls(self) -> None:
+        """Forget the calls so far, but not that some were refused."""
+        self._forgotten += self.refused
+        super().clear_calls()
+
+    def reset(self) -> None:
+        """Begin again, but do not forget that calls were refused."""
+        self._forgotten += self.refused
+        super().reset()
+
+    def check(self) -> None:
+        """Raise AssertionError for each fault of the simulator, and for refusals other than those expected."""
+        assert not self.crashes, self.crashes
+        refusals = self._forgotten + self.refused
+        others = [_told(one) for one in refusals if not _codes(one) <= set(self._expected)]
+        assert not others, "\n".join(["the relay asked for what Salesforce refuses:", *others])
+        missing = set(self._expected) - {code for one in refusals for code in _codes(one)}
+        assert not missing, f"refusals that the test expects did not come: {', '.join(sorted(missing))}"
+
+
+def _codes(call: Call) -> set[str]:
+    return set(call.codes) or {str(call.status)}
+
+
+def _told(call: Call) -> str:
+    told = (
+        f"  {call.method} {call.path} ({call.operation} {call.object}): {call.status} {', '.join(call.codes)}"
+    )
+    return f"{told}\n    asked: {str(call.query or call.body)[:_SHOWN]}"
+
+
+@contextmanager
+def watched(clock: Clock | None = None) -> Iterator[WatchedSimulator]:
+    """Run a simulated Salesforce, and check at the end that nothing was refused but what the test expects."""
+    simulator = WatchedSimulator(clock or SystemClock())
+    simulator.start()
+    try:
+        yield simulator
+        simulator.check()
+    finally:
+        simulator.stop()
 
 
 @pytest.fixture
-def salesforce() -> Iterator[Simulator]:
-    """A running simulated Salesforce with nobody in it but the integration user."""
-    with started() as simulator:
+def salesforce() -> Iterator[WatchedSimulator]:
+    """A running simulated Salesforce with nobody in it but the integration user; refusals fail the test."""
+    with watched() as simulator:
         yield simulator
-        assert not simulator.crashes, simulator.crashes
 
 
 def people(

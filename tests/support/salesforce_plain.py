@@ -1,6 +1,6 @@
-"""Unpatched simple-salesforce, signed in at the simulated Salesforce, and what it raises."""
+"""The simulated Salesforce for its own tests, where the tests ask what is refused, and unpatched simple-salesforce."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,9 +8,17 @@ import requests
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 
-from relay.demo.salesforce.simulator import Simulator
+from relay.demo.salesforce.simulator import Simulator, started
 
 _TIMEOUT = 10
+
+
+@pytest.fixture
+def salesforce() -> Iterator[Simulator]:
+    """A running simulated Salesforce that may refuse whatever it likes."""
+    with started() as simulator:
+        yield simulator
+        assert not simulator.crashes, simulator.crashes
 
 
 def session(salesforce: Simulator) -> requests.Session:

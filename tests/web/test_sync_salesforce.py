@@ -144,4 +144,3 @@ async def test_activating_the_api_tests_it_at_once(tmp_path: Path, salesforce: S
         assert (await bo.post(f"{SYNC}/api", do="activate")).status == 422
         salesforce.edit("User", user, IsActive=False)
         assert "is not active" in (await ana.get(f"{SYNC}?tab=api&tested=api")).text
-        assert not salesforce.refused
