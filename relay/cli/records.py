@@ -23,7 +23,7 @@ from relay.cli.common import (
 )
 from relay.cli.queue_choice import Choice, chosen
 from relay.cli.records_import import import_mail
-from relay.cli.records_shown import Shown, print_items, print_whole, shown
+from relay.cli.records_shown import Shown, nothing_to_undo, print_items, print_whole, shown
 from relay.cli.show import LimitOption, safe
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
@@ -261,6 +261,9 @@ def undo(
         one = [Selection(ids=waiting)]
         with_store(configuration, lambda database: _carried_out(database, configuration, (act,), one))
     _amend(context, configuration, found, json, lambda means, rows: means.undo(rows), because)
+    for each in found:
+        if why := nothing_to_undo(each):
+            typer.echo(f"{each.delivery.message}: {why}", err=True)
 
 
 def _amend(

@@ -25,17 +25,20 @@ from relay.clock import SystemClock
 from relay.config.loader import Configuration
 from relay.directory.model import Rep
 from relay.errors import StorageConflict
-from relay.ids import queue_id_of
+from relay.ids import QueueId, queue_id_of
 from relay.maillog.events import LogImported
 from relay.maillog.store import MailLog
 from relay.policy.rules import Rules, compile_rules
+from relay.queue.model import State
 from relay.queue.store import QueueStore
 from relay.salesforce.importing import Import, imported, mails_in
+from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
 from relay.storage.sqlite import SqliteDatabase
 
 _SEQUENCE = 2048
 _TRIES = 5
+Known = dict[str, tuple[QueueId, State]]
 
 
 def import_mail(
@@ -53,6 +56,7 @@ def import_mail(
     """Log past mail without sending it: each is recorded once, however often it is imported.
 
     What is not from the rep, names no recipient or is excluded by the settings is left out, and the reason is told.
+    What the relay has recorded already, or is to record, is known and left as it is.
     """
     configuration = load_configuration(context, config)
     if configuration.settings.salesforce is None:
@@ -75,10 +79,11 @@ async def _import_all(
     database: SqliteDatabase, files: Sequence[Path], rep: Rep, rules: Rules, configuration: Configuration
 ) -> list[Json]:
     items: list[Json] = []
+    known = await database.read(lambda tx: RecordStore().mail_of(tx, rep.login))
     for path in files:
         for file in _files(path):
             for octets in mails_in(_read(file)):
-                items.append(await _import_one(database, file, octets, rep, rules, configuration))
+                items.append(await _import_one(database, file, octets, rep, rules, configuration, known))
     return items
 
 
@@ -97,7 +102,13 @@ def _read(path: Path) -> bytes:
 
 
 async def _import_one(
-    database: SqliteDatabase, file: Path, octets: bytes, rep: Rep, rules: Rules, configuration: Configuration
+    database: SqliteDatabase,
+    file: Path,
+    octets: bytes,
+    rep: Rep,
+    rules: Rules,
+    configuration: Configuration,
+    known: Known,
 ) -> Json:
     item: Json = {"file": str(file), "message": None, "state": "skipped", "reason": ""}
     if len(octets) > configuration.settings.limits.message_size:
@@ -109,10 +120,14 @@ async def _import_one(
         item = {**item, "message_id": one.message_id, "subject": one.subject}
         if one.message is None:
             return {**item, "reason": one.problem}
+        if one.message_id in known:
+            message, state = known[one.message_id]
+            return {**item, "message": message, "state": "known", "reason": f"it is known already: {state}"}
         try:
             await database.write(partial(_keep, one=one, rep=rep, now=now))
         except StorageConflict:  # the service has just given out this very number
             continue
+        known[one.message_id] = queue_id_of(number), State.QUEUED
         return {**item, "message": queue_id_of(number), "state": "queued"}
     return {**item, "reason": "the store gave no number for it: try again"}
 
@@ -137,5 +152,6 @@ def _show(items: Sequence[Json], *, json: bool) -> None:
         return
     columns = ("FILE", "MESSAGE", "STATE", "SUBJECT", "REASON")
     print_table(columns, [[one[name.lower()] or "-" for name in columns] for one in items])
-    queued = sum(one["state"] == "queued" for one in items)
-    typer.echo(f"{queued} of {len(items)} mails are to be recorded", err=True)
+    queued, known = (sum(one["state"] == state for one in items) for state in ("queued", "known"))
+    also = f", {known} known already" if known else ""
+    typer.echo(f"{queued} of {len(items)} mails to be recorded{also}", err=True)

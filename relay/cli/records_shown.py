@@ -8,7 +8,7 @@ import typer
 from relay.cli.show import Json, ago, instant, minute, print_json, print_table, safe
 from relay.clock import SystemClock
 from relay.ids import DeliveryId
-from relay.queue.model import State
+from relay.queue.model import FINAL, State
 from relay.queue.selection import ListedDelivery
 from relay.salesforce.record_rows import RecordingRow, RecordRow, RecordState
 from relay.salesforce.store import RecordStore
@@ -103,7 +103,29 @@ def _state(one: Shown, record: RecordRow | None) -> str:
 
 def _reason(one: Shown, record: RecordRow | None) -> str:
     undone = record is not None and record.state is RecordState.UNDONE
-    return (record.reason if undone and record else "") or one.delivery.reason
+    return (record.reason if undone and record else "") or _why(one)
+
+
+def _why(one: Shown) -> str:
+    """Tell why it is where it is; of what is tried again, that the reason is the one of the last attempt."""
+    delivery, known = one.delivery, one.recording
+    again = delivery.state in (State.QUEUED, State.ACTIVE)
+    if again and known and known.related_to:
+        return _before(f"to be recorded on {', '.join(known.related_to)}", delivery.reason)
+    return _before("to be tried again", delivery.reason) if again and delivery.reason else delivery.reason
+
+
+def _before(now: str, before: str) -> str:
+    return f"{now}; before: {before}" if before else now
+
+
+def nothing_to_undo(one: Shown) -> str:
+    """Tell why there is nothing to take back, or nothing any more; "" when there is."""
+    if any(row.state in (RecordState.MADE, RecordState.STARTED) or row.pending for row in one.records):
+        return ""
+    if one.records and all(row.state is RecordState.UNDONE for row in one.records):
+        return "it is undone already"
+    return f"nothing was made of it: it is {one.delivery.state}" if one.delivery.state in FINAL else ""
 
 
 def print_whole(found: Sequence[Shown]) -> None:
@@ -112,7 +134,7 @@ def print_whole(found: Sequence[Shown]) -> None:
         delivery = one.delivery
         typer.echo(f"{delivery.message}  {delivery.state}  {safe(delivery.subject)}")
         _line("rep", delivery.login or "-")
-        _line("reason", delivery.reason)
+        _line("reason", _why(one))
         if one.recording is not None:
             for number, line in enumerate(one.recording.why.splitlines()):
                 _line("matched" if number == 0 else "", line)

@@ -44,6 +44,13 @@ BY_KEY = f"SELECT {RECORD} FROM record WHERE key IN ({{marks}})"  # noqa: S608 -
 OWNED = "SELECT salesforce_id, key FROM record WHERE salesforce_id IN ({marks})"
 """Which of these records in Salesforce the relay knows, and by which key."""
 
+MAIL_OF = """
+    SELECT m.message_id, m.id, d.state FROM message m JOIN delivery d ON d.message = m.id
+    WHERE m.login = ? AND m.message_id IS NOT NULL AND d.role = 'record'
+        AND d.state IN ('waiting', 'queued', 'active', 'deferred', 'held', 'sent')
+"""
+"""The mails of a rep that are recorded, or are to be."""
+
 OPEN = """
     SELECT id FROM delivery WHERE state IN ('waiting', 'queued', 'active', 'deferred', 'held') AND id IN ({marks})
 """
@@ -235,6 +242,11 @@ class RecordStore:
                     now,
                 ),
             )
+
+    def mail_of(self, tx: Transaction, login: Login) -> dict[str, tuple[QueueId, State]]:
+        """Give the mails of a rep that are recorded or are to be, by their Message-IDs, and where each stands."""
+        rows = tx.execute(MAIL_OF, (login,))
+        return {str(name): (queue_id_of(integer(number)), State(str(state))) for name, number, state in rows}
 
     def start(self, tx: Transaction, keys: Iterable[tuple[str, bool]], now: int) -> None:
         """Mark records as asked for, before they are; each with whether something hangs on it."""
