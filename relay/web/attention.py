@@ -17,7 +17,7 @@ from relay.salesforce.model import Category, Fault, FaultKind
 from relay.salesforce.record_rows import RecordingRow
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
-from relay.web.sent_mail import sent_by
+from relay.web.sent_mail import given_up
 
 DISMISSED = "dismissed"
 """The kind of mark that dismissing sets; its subject is the delivery."""
@@ -106,8 +106,7 @@ def troubles(
 
 def _given_up(tx: Transaction, queue: QueueStore, login: Login, now: int) -> list[ListedDelivery]:
     """Give the log copies and records of a rep's newest mail that nothing more is tried for."""
-    recent = sent_by(tx, login, now - _DAYS_BACK, _NEWEST)
-    failed = tuple(one.logging.id for one in recent if one.logging and one.logging.state in _FAILED)
+    failed = given_up(tx, login, now - _DAYS_BACK, _NEWEST)
     return queue.list(tx, Selection(ids=failed, login=login, states=_FAILED), LIMIT) if failed else []
 
 

@@ -1,38 +1,47 @@
 """What a rep is shown of the mail they sent: one line a message, with what became of it and of its logging.
 
-SQL and pure functions; whatever is asked is bounded.
+SQL and pure functions; whatever is asked is bounded. A query gives one row of JSON: a row for each message would be a
+step for each, and beside mail each step waits for Python's lock.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
 from relay.delivery_kind import Role
 from relay.errors import RelayError
 from relay.ids import LARGEST, DeliveryId, Login, QueueId, next_number, number_of, queue_id_of
 from relay.queue.model import State
-from relay.queue.rows import integer, optional_integer
-from relay.storage.database import Row, Transaction, Value
-from relay.storage.portions import execute_in
+from relay.storage.database import Transaction, Value
+from relay.values import quick
 
-OF_REP = """
-    SELECT id, login, accepted_at, subject, mode, why, octets FROM message
-    WHERE login = ? AND id < ? AND id >= ? ORDER BY id DESC LIMIT ?
-"""
+_MESSAGE = "id, login, accepted_at, subject, mode, why, octets"
+
+OF_REP = "FROM message WHERE login = ?1 AND id < ?2 AND id >= ?3 ORDER BY id DESC LIMIT ?4"
 """A rep's messages of some days, newest first, below an id. Ids grow with the time of accepting."""
 
-OF_ALL = """
-    SELECT id, login, accepted_at, subject, mode, why, octets FROM message
-    WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?
-"""
+OF_ALL = "FROM message WHERE id < ?1 AND id >= ?2 ORDER BY id DESC LIMIT ?3"
 """Everybody's, likewise."""
 
-DELIVERIES = """
-    SELECT message, id, role, target, state, next_attempt_at, reason FROM delivery
-    WHERE message IN ({marks}) ORDER BY id
+ONE = "FROM message WHERE id = ?1"
+"""One message."""
+
+LISTED = f"""
+    SELECT (SELECT json_group_array(json_array({_MESSAGE})) FROM (SELECT {_MESSAGE} {{chosen}})),
+        (SELECT json_group_array(json_array(message, id, role, iif(role = 'recipient', target, ''), state,
+            next_attempt_at, reason) ORDER BY id) FROM delivery WHERE message IN (SELECT id {{chosen}})),
+        (SELECT json_array(count(*), max(changed_at)) FROM record WHERE message IN (SELECT id {{chosen}}))
+"""  # noqa: S608 - our columns
+"""Chosen messages, what is to become of them, and when their records changed. A log copy's target is a secret: not read."""
+
+GIVEN_UP = """
+    SELECT json_group_array(id) FROM delivery WHERE role <> 'recipient' AND state IN ('bounced', 'expired')
+        AND message IN (SELECT id FROM message WHERE login = ? AND id >= ? ORDER BY id DESC LIMIT ?)
 """
-"""What is to become of some messages."""
+"""The log copies and records of a rep's newest mail that nothing more is tried for."""
 
 NEWEST = LARGEST
 """Above every id."""
@@ -59,6 +68,7 @@ class Logged(StrEnum):
     """Nothing was to be logged at all: the relay's own mail."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Target:
     """One recipient, log copy or record of a message."""
@@ -72,6 +82,7 @@ class Target:
     reason: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One message as a line."""
@@ -103,6 +114,8 @@ class Sent:
         return Logged.NONE if self.logging is None else logged_of(self.logging.state)
 
 
+_ROLES = {role.value: role for role in Role}
+_STATES = {state.value: state for state in State}
 _URGENCY = (Logged.NEEDS_YOU, Logged.WAITING, Logged.LOGGED, Logged.SKIPPED)
 
 
@@ -121,51 +134,72 @@ def logged_of(state: State) -> Logged:
             assert_never(state)
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Messages as the database gives them, as JSON: enough to tell whether anything changed."""
+
+    messages: str
+    deliveries: str
+    records: str
+
+    def version(self, now: int) -> str:
+        """Name what a list of these shows; another name each second while it may show how long something waits."""
+        counts = '"queued"' in self.deliveries or '"deferred"' in self.deliveries
+        told = f"{self.messages}{self.deliveries}{self.records}{now // 1_000_000 if counts else ''}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def sent(self) -> list[Sent]:
+        """Give the messages as values."""
+        rows = json.loads(self.messages)
+        targets: dict[int, list[Target]] = {row[0]: [] for row in rows}
+        for message, key, role, target, state, due_at, reason in json.loads(self.deliveries):
+            targets[message].append(Target(key, _ROLES[role], target, _STATES[state], due_at, reason))
+        return [_sent(row, targets[row[0]]) for row in rows]
+
+
+def read_of(tx: Transaction, login: Login, since: int, limit: int, below: int = NEWEST) -> Read:
+    """Read a rep's messages accepted since an instant, newest first."""
+    return _read(tx, OF_REP, (login, below, next_number(0, since), limit))
+
+
 def sent_by(tx: Transaction, login: Login, since: int, limit: int, below: int = NEWEST) -> list[Sent]:
-    """Give a rep's messages accepted since an instant, newest first."""
-    return _with_deliveries(tx, tx.execute(OF_REP, (login, below, next_number(0, since), limit)))
+    """Give them as values."""
+    return read_of(tx, login, since, limit, below).sent()
 
 
 def sent_by_all(tx: Transaction, since: int, limit: int, below: int = NEWEST) -> list[Sent]:
     """Give everybody's."""
-    return _with_deliveries(tx, tx.execute(OF_ALL, (below, next_number(0, since), limit)))
+    return _read(tx, OF_ALL, (below, next_number(0, since), limit)).sent()
 
 
-def _with_deliveries(tx: Transaction, rows: Sequence[Row]) -> list[Sent]:
-    targets: dict[int, list[Target]] = {integer(row[0]): [] for row in rows}
-    for message, *rest in execute_in(tx, DELIVERIES, (), list(targets)):
-        targets[integer(message)].append(_target(rest))
-    return [_sent(row, targets) for row in rows]
+def one_message(tx: Transaction, message: QueueId) -> Sent | None:
+    """Give one message as a line; None when there is none."""
+    found = _read(tx, ONE, (number_of(message),)).sent()
+    return found[0] if found else None
 
 
-def _target(row: Sequence[Value]) -> Target:
-    key, role, target, state, due_at, reason = row
-    kind = Role(str(role))
-    return Target(
-        DeliveryId(integer(key)),
-        kind,
-        str(target) if kind is Role.RECIPIENT else "",
-        State(str(state)),
-        optional_integer(due_at),
-        str(reason),
+def given_up(tx: Transaction, login: Login, since: int, newest: int) -> tuple[DeliveryId, ...]:
+    """Give the logging that nothing more is tried for, among so many of a rep's messages since an instant."""
+    ids: list[DeliveryId] = json.loads(
+        str(tx.execute(GIVEN_UP, (login, next_number(0, since), newest))[0][0])
     )
+    return tuple(ids)
 
 
-def _sent(row: Row, targets: Mapping[int, Sequence[Target]]) -> Sent:
+def _read(tx: Transaction, chosen: str, values: Sequence[Value]) -> Read:
+    return Read(*map(str, tx.execute(LISTED.format(chosen=chosen), values)[0]))
+
+
+def _sent(row: Sequence[Any], mine: Sequence[Target]) -> Sent:
     number, login, at, subject, mode, why, octets = row
-    mine = targets[integer(number)]
+    recipients = tuple([one for one in mine if one.role is Role.RECIPIENT])
     others = [one for one in mine if one.role is not Role.RECIPIENT]
-    return Sent(
-        queue_id_of(integer(number)),
-        None if login is None else Login(str(login)),
-        integer(at),
-        str(subject),
-        str(mode),
-        str(why),
-        integer(octets),
-        tuple(one for one in mine if one.role is Role.RECIPIENT),
-        min(others, key=lambda one: _URGENCY.index(logged_of(one.state)), default=None),
-    )
+    logging = min(others, key=_urgency) if len(others) > 1 else others[0] if others else None
+    return Sent(queue_id_of(number), login, at, subject, mode, why, octets, recipients, logging)
+
+
+def _urgency(logging: Target) -> int:
+    return _URGENCY.index(logged_of(logging.state))
 
 
 def below_of(text: str) -> int:
@@ -174,13 +208,3 @@ def below_of(text: str) -> int:
         return number_of(text) if text else NEWEST
     except RelayError:
         return NEWEST
-
-
-ONE = "SELECT id, login, accepted_at, subject, mode, why, octets FROM message WHERE id = ?"
-"""One message."""
-
-
-def one_message(tx: Transaction, message: QueueId) -> Sent | None:
-    """Give one message as a line; None when there is none."""
-    found = _with_deliveries(tx, tx.execute(ONE, (number_of(message),)))
-    return found[0] if found else None

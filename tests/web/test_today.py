@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from relay.delivery_kind import Role
-from relay.ids import DeliveryId, QueueId, queue_id_of
+from relay.ids import DeliveryId, QueueId, number_of, queue_id_of
 from relay.queue.model import Change, State
 from tests.support.builders import lease, log_copy, new_message, to_recipient
 from tests.support.page import Page, open_page
@@ -159,3 +159,28 @@ async def test_no_odd_id_makes_trouble(tmp_path: Path) -> None:
             assert (await ana.get(f"/messages/{odd}")).status == 404
         for odd in ("x", "9" * 30, "-1"):
             assert (await ana.post(f"/deliveries/{odd}/stop", role="log_copy")).status in (303, 404)
+
+
+async def test_a_countdown_goes_on_while_the_page_is_open(tmp_path: Path) -> None:
+    """What waits for a time is shown with the seconds left, so the list is answered anew when one has passed."""
+    async with open_page(tmp_path) as page:
+        await sent(page, logging=State.DEFERRED)
+        ana = await page.signed_in("ana")
+        first = await ana.get("/today/list")
+        asked = first.text.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+        assert (await ana.get(asked)).status == 204
+        page.clock.advance(1)
+        assert (await ana.get(asked)).status == 200
+
+
+async def test_a_record_that_is_taken_back_changes_the_list(tmp_path: Path) -> None:
+    """Only its record changes then, not the message or its deliveries; the open page shows it all the same."""
+    async with open_page(tmp_path) as page:
+        message = await sent(page, logging=State.SENT)
+        ana = await page.signed_in("ana")
+        first = await ana.get("/today/list")
+        asked = first.text.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+        key, _ = await copy_of(page, message)
+        add = "INSERT INTO record (key, message, delivery, login, identity, object, state, created_at, changed_at) VALUES ('k', ?, ?, 'ana', 'main', 'Task', 'undone', 1, 2)"
+        await page.house.database.write(lambda tx: tx.execute(add, (number_of(message), key)))
+        assert (await ana.get(asked)).status == 200

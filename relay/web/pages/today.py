@@ -5,7 +5,6 @@ is the same list, as it was when the page was loaded.
 """
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.records import NOTHING, Recorded, instance_of, recorded
-from relay.web.sent_mail import Logged, Sent, below_of, sent_by
+from relay.web.sent_mail import Logged, Sent, below_of, read_of
 from relay.web.sentences import in_english
 
 _DAY = 86_400_000_000
@@ -96,43 +95,42 @@ async def show(ask: Ask) -> Response:
 
 async def show_list(ask: Ask) -> Response:
     """Give the list alone, or 204 while it is what the browser has."""
-    values = await _listed(ask)
-    if values["version"] == ask.query("version"):
-        return Response(status_code=204)
-    return ask.render("today_list.html", 200, **values)
+    values = await _listed(ask, ask.query("version"))
+    return ask.render("today_list.html", 200, **values) if values else Response(status_code=204)
 
 
-async def _listed(ask: Ask) -> dict[str, object]:
+async def _listed(ask: Ask, known: str = "") -> dict[str, object]:
+    """Give what the list shows; nothing when the browser has it already: what it has is `known`."""
     shown = ask.query("show", "all")
     shown = shown if shown in SHOWN else "all"
     below = below_of(ask.query("below"))
 
-    def read(tx: Transaction) -> tuple[list[Sent], list[Sent], dict[QueueId, Recorded]]:
-        recent = sent_by(tx, ask.rep.login, ask.now - _DAYS * _DAY, _COUNTED, below)
+    def read(tx: Transaction) -> tuple[str, list[Sent], list[Sent], dict[QueueId, Recorded]] | None:
+        found = read_of(tx, ask.rep.login, ask.now - _DAYS * _DAY, _COUNTED, below)
+        version = found.version(ask.now)
+        if version == known:
+            return None
+        recent = found.sent()
         wanted = [one for one in recent if one.logged in SHOWN[shown]]
-        return recent, wanted, recorded(tx, wanted[:_ROWS], instance_of(ask))
+        return version, recent, wanted, recorded(tx, wanted[:_ROWS], instance_of(ask))
 
-    recent, wanted, records = await ask.house.database.read(read)
-    lines = [line_of(one, ask.now, records.get(one.id, NOTHING)) for one in wanted[:_ROWS]]
+    found = await ask.house.database.read(read)
+    if found is None:
+        return {}
+    version, recent, wanted, records = found
     counts = Counter(one.logged for one in recent)
-    numbers = {name: sum(counts[one] for one in group) for name, group in SHOWN.items()}
-    more = wanted[_ROWS - 1].id if len(wanted) > _ROWS else ""
     here = {name: value for name, value in (("show", shown), ("below", ask.query("below"))) if value}
     return {
-        "lines": lines,
+        "lines": [line_of(one, ask.now, records.get(one.id, NOTHING)) for one in wanted[:_ROWS]],
         "shown": shown,
-        "numbers": numbers,
-        "more": more,
+        "numbers": {name: sum(counts[one] for one in group) for name, group in SHOWN.items()},
+        "more": wanted[_ROWS - 1].id if len(wanted) > _ROWS else "",
         "days": _DAYS,
         "counted": len(recent) == _COUNTED,
         "query": urlencode(here),
-        "version": _version(lines, numbers),
+        "version": version,
         "delivered_marks": DELIVERED_MARKS,
     }
-
-
-def _version(lines: Sequence[Line], numbers: Mapping[str, int]) -> str:
-    return hashlib.sha256(repr((lines, numbers)).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def line_of(sent: Sent, now: int, recorded: Recorded = NOTHING) -> Line:
