@@ -5,7 +5,7 @@ Nothing of Salesforce is loaded while the settings name no organisation.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -42,6 +42,7 @@ NOT_CONFIGURED = Deferred(
 )
 EVERYBODY = "*"
 """Stands for an identity where a pause is everybody's."""
+_NO_SETTINGS = object()
 _SHORTEST_LOOK, _LONGEST_LOOK = 1.0, 60.0
 _FORGET_EVERY = 3600.0
 _LAST_ROUND = 5.0
@@ -89,7 +90,7 @@ class Recording:
         self._rules = rules
         self._database, self._queue, self._mail_log = database, queue, mail_log
         self._clock, self._directory, self._meter, self._now_due = clock, directory, meter, now_due
-        self._settings: object = None
+        self._settings: object = _NO_SETTINGS
         self._tools: Tools | None = None
         self._gathering: Gathering | None = None
         self._calls: Calls | None = None
@@ -105,17 +106,17 @@ class Recording:
 
     def use(self, configuration: Configuration) -> None:
         """Go by these settings from now on; what is under way ends by the earlier ones."""
-        settings = configuration.settings
+        settings, base = configuration.settings, configuration.path.parent
         self._keep = settings.retention.events
         if settings.salesforce is None:
             self._leave(None)
             return
-        from relay.salesforce.building import tools_of
+        from relay.salesforce.building import signs_in_with, tools_of
 
-        kept = self._tools if settings.salesforce == self._settings else None
+        first, signs_in = self._settings is _NO_SETTINGS, signs_in_with(settings.salesforce, base)
+        kept = self._tools if signs_in == self._settings else None
         if kept is None:
-            self._leave(settings.salesforce)
-        base = configuration.path.parent
+            self._leave(signs_in)
         self._tools = tools_of(
             configuration,
             kept,
@@ -130,6 +131,8 @@ class Recording:
             secret=lambda reference: read_secret(reference, base),
             retry=rules_of(settings, configuration.hostname).retry.logging,
         )
+        if kept is None and not first:
+            self._aside(_try_all(self._tools))
 
     def _left_out(self, rep: "Rep", address: str) -> bool:
         """Say whether a recipient is internal or excluded: a record of the mail is not looked up for them."""
@@ -149,9 +152,12 @@ class Recording:
         """Let go of the organisation that the earlier settings named."""
         tools, self._tools, self._settings = self._tools, None, settings
         if tools is not None:
-            task = asyncio.get_running_loop().create_task(_closed(tools))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._aside(_closed(tools))
+
+    def _aside(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     # As a courier
 
@@ -263,3 +269,13 @@ async def _closed(tools: "Tools") -> None:
     await tools.lookup.close()
     tools.reader.close()
     await tools.client.close()
+
+
+async def _try_all(tools: "Tools") -> None:
+    """Try what was put off: the organisation, or the way into it, is another one now."""
+    from relay.salesforce.background import make_due
+
+    try:
+        await make_due(tools, "the settings or secrets of salesforce changed")
+    except StorageError as exc:
+        logger.warning("records that were put off are tried at their own time: %s", exc)

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
+from relay.delivery_kind import Transport
 from relay.ids import DeliveryId
 from relay.maillog.events import LogRelated
-from relay.queue.by_hand import Act, carry_out, release
+from relay.queue.by_hand import Act, carry_out, release, retry
 from relay.queue.model import FINAL, State
-from relay.queue.operations import UNMATCHED
+from relay.queue.operations import SLICE, UNMATCHED
 from relay.queue.selection import ListedDelivery, Selection
 from relay.salesforce.exchange import NewRecord, SalesforceError
 from relay.salesforce.model import Fault, Person, PersonKind
@@ -46,6 +47,19 @@ async def forget(tools: Tools, keep: timedelta) -> None:
     before = tools.clock.now() - keep // timedelta(microseconds=1)
     while await tools.database.write(partial(tools.store.forget, before=before, limit=_PORTION)) >= _PORTION:
         pass
+
+
+async def make_due(tools: Tools, because: str) -> None:
+    """Make due what was put off. Raises StorageError."""
+    put_off = Selection(states=(State.DEFERRED,), transport=Transport.SALESFORCE)
+
+    def unit(tx: Transaction) -> int:
+        now = tools.clock.now()
+        return len(carry_out(tx, tools.queue, tools.mail_log, put_off, retry(because), BY, now))
+
+    while await tools.database.write(unit) >= SLICE:
+        pass
+    tools.now_due()
 
 
 # Matching again

@@ -1,12 +1,18 @@
 """Make of the settings what recording works with."""
 
+import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from relay.clock import Clock
 from relay.config.loader import Configuration
+from relay.config.recording import SalesforceSettings
+from relay.config.secrets import read_secret, secret_references
 from relay.config.types import SecretReference
 from relay.directory.model import Directory, Rep
+from relay.errors import CommandError
 from relay.maillog.store import MailLog
 from relay.queue.retry import RetryRule
 from relay.queue.store import QueueStore
@@ -17,6 +23,15 @@ from relay.salesforce.reading import MailReader
 from relay.salesforce.token_store import StoredTokens
 from relay.salesforce.work import Tools
 from relay.storage.database import Database
+
+
+def signs_in_with(settings: SalesforceSettings, base: Path) -> object:
+    """Give what differs as soon as the organisation, or the way into it, is another one: also by a secret's new content."""
+    digests = []
+    for path, reference in secret_references(settings):
+        with suppress(CommandError):
+            digests.append((path, hashlib.sha256(read_secret(reference, base).encode()).digest()))
+    return settings, digests
 
 
 def client_of(

@@ -157,6 +157,11 @@ class RecordingHouse:
         self.salesforce.advance(timedelta(seconds=seconds))
         self.runner.wake()
 
+    def reload(self) -> None:
+        """Read the settings anew, as `relay reload` does."""
+        self.recording.use(load(self.configuration.path))
+        self.try_now()
+
     def try_now(self) -> None:
         """End all pauses, as `relay records retry` does."""
         self.recording.wake()
