@@ -15,6 +15,8 @@ LANGUAGES = ("en", "sv", "es")
 DEFAULT = "en"
 _LONGEST_HEADER = 500
 _NEVER = "—"
+_KIB = 1024
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +38,30 @@ class Words:
 
     def count(self, key: str, number: int, **values: object) -> str:
         """Give `key.one` or `key.other`, with {count} filled."""
-        return self(f"{key}.{'one' if number == 1 else 'other'}", count=number, **values)
+        return self(f"{key}.{'one' if number == 1 else 'other'}", count=self.number(number), **values)
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """Write a number with the marks of the language, such as 12,345.6."""
+        marks = str.maketrans({",": self("number.group"), ".": self("number.point")})
+        return f"{value:,.{digits}f}".translate(marks)
+
+    def size(self, octets: int) -> str:
+        """Write a size, such as 64 KiB or 1.5 MiB."""
+        if octets < _KIB:
+            return f"{octets} B"
+        if octets < _KIB * _KIB:
+            return f"{self.number(octets / _KIB)} KiB"
+        return f"{self.number(octets / _KIB / _KIB, 1)} MiB"
+
+    def span(self, seconds: int) -> str:
+        """Write a while in one unit, such as 45 s, 12 min or 3 days."""
+        if seconds < 2 * _MINUTE:
+            return self("span.seconds", count=seconds)
+        if seconds < 2 * _HOUR:
+            return self("span.minutes", count=seconds // _MINUTE)
+        if seconds < 2 * _DAY:
+            return self("span.hours", count=seconds // _HOUR)
+        return self.count("span.days", seconds // _DAY)
 
     def day(self, when: datetime) -> str:
         """Write a date in words, such as 22 November 2026."""

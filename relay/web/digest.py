@@ -22,8 +22,9 @@ from relay.queue.store import QueueStore
 from relay.salesforce.faults_table import explanation
 from relay.storage.database import Database, Row, Transaction
 from relay.storage.portions import execute_in
-from relay.texts import Words, words
+from relay.texts import DEFAULT, Words, words
 from relay.web.mailing import Sending, send_text
+from relay.web.sentences import plain
 from relay.web.store import PageStore
 
 logger = logging.getLogger(__name__)
@@ -289,7 +290,7 @@ def due_day(rep: Rep, now: int, at: time) -> date | None:
 def lines(some: Sequence[Trouble], rep: Rep, text: Words) -> list[str]:
     """Write a line for each mail, up to twenty, and how many more there are."""
     told = [
-        f"- {' '.join(one.subject.split()) or text('today.no_subject')}: {' '.join(one.reason.split())}"
+        f"- {' '.join(one.subject.split()) or text('today.no_subject')}: {plain(text, ' '.join(one.reason.split()))}"
         for one in some[:_NAMED]
     ]
     rest = len(some) - _NAMED
@@ -300,7 +301,9 @@ def admins(configuration: Configuration, reps: Sequence[Rep]) -> list[tuple[Addr
     """Give whom to tell: the postmaster that the settings name, else every admin of the page, in their language."""
     postmaster = configuration.settings.notices.postmaster
     if postmaster:
-        return [(parse_mailbox(str(postmaster), smtputf8=True), words("en"))]
+        address = parse_mailbox(str(postmaster), smtputf8=True)
+        owner = next((rep for rep in reps if address in rep.addresses), None)
+        return [(address, words(owner.language if owner else DEFAULT))]
     return [
         (rep.addresses[0], words(rep.language))
         for rep in reps

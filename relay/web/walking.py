@@ -18,6 +18,7 @@ from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
 from relay.web.asking import Ask
 from relay.web.records import instance_of, record_link
+from relay.web.sentences import plain
 
 Verdict = Literal["ok", "wait", "skip", "warn", "bad"]
 _LIMIT = 10.0
@@ -61,7 +62,8 @@ def _never(logging: ListedDelivery | None) -> bool:
 
 def _decided(ask: Ask, message: FoundMessage) -> Walked:
     t, logging = ask.words, _logging(message)
-    text = f"{message.why} · {message.rule}" if message.rule else message.why
+    why, rule = plain(t, message.why), plain(t, message.rule)
+    text = f"{why} · {rule}" if rule else why
     if not _never(logging):
         return Walked("decide", "ok", text)
     reason = logging.reason if logging else ""
@@ -79,13 +81,15 @@ def _delivered(ask: Ask, message: FoundMessage) -> Walked:
     people = [one for one in message.deliveries if one.role is Role.RECIPIENT]
     lost = next((one for one in people if one.state in (State.BOUNCED, State.EXPIRED, State.CANCELLED)), None)
     if lost is not None:
-        return Walked("deliver", "bad", t("walk.not_delivered", reason=lost.reason), t("walk.advice_deliver"))
+        return Walked(
+            "deliver", "bad", t("walk.not_delivered", reason=plain(t, lost.reason)), t("walk.advice_deliver")
+        )
     held = next((one for one in people if one.state is State.HELD), None)
     if held is not None:
-        return Walked("deliver", "bad", t("walk.held", reason=held.reason), t("walk.advice_held"))
+        return Walked("deliver", "bad", t("walk.held", reason=plain(t, held.reason)), t("walk.advice_held"))
     late = next((one for one in people if one.state is State.DEFERRED), None)
     if late is not None:
-        again = t("walk.deferred", reason=late.reason, at=ask.moment(late.next_attempt_at))
+        again = t("walk.deferred", reason=plain(t, late.reason), at=ask.moment(late.next_attempt_at))
         return Walked("deliver", "wait", again, t("walk.advice_deferred"))
     if any(one.state in _UNDER_WAY for one in people):
         return Walked("deliver", "wait", t("walk.delivering"))
@@ -100,11 +104,11 @@ def _logged(ask: Ask, message: FoundMessage) -> Walked:
         case State.SENT:
             return Walked("log", "ok", t("walk.recorded" if one.role is Role.RECORD else "walk.copied"))
         case State.SKIPPED | State.CANCELLED:
-            return Walked("log", "skip", one.reason or t("walk.not_to_be_logged"))
+            return Walked("log", "skip", plain(t, one.reason) or t("walk.not_to_be_logged"))
         case State.HELD | State.BOUNCED | State.EXPIRED:
-            return Walked("log", "bad", one.reason, t("walk.advice_log"))
+            return Walked("log", "bad", plain(t, one.reason), t("walk.advice_log"))
         case State.DEFERRED:
-            again = t("walk.deferred", reason=one.reason, at=ask.moment(one.next_attempt_at))
+            again = t("walk.deferred", reason=plain(t, one.reason), at=ask.moment(one.next_attempt_at))
             return Walked("log", "wait", again)
         case _:
             return Walked("log", "wait", t("walk.logging"))
@@ -140,7 +144,7 @@ async def _record_verified(ask: Ask, client: SalesforceClient, one: ListedDelive
     made = [row for row in await ask.house.database.read(read) if row.state is RecordState.MADE]
     row = next((row for row in made if row.salesforce_id and is_id(row.salesforce_id)), None)
     if row is None:
-        return Walked("verify", "skip", one.reason or ask.words("walk.nothing_to_verify"))
+        return Walked("verify", "skip", plain(ask.words, one.reason) or ask.words("walk.nothing_to_verify"))
     soql = f"SELECT Id FROM {row.object} WHERE Id = {literal(row.salesforce_id or '')}"  # noqa: S608 - a literal
     if await client.query(soql):
         return _seen(ask, row.salesforce_id or "")

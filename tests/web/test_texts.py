@@ -44,7 +44,8 @@ def test_every_language_has_the_same_texts(language: str) -> None:
     """The same keys, none of them empty, with the same placeholders."""
     english, other = in_english(), read_texts(language)
     assert sorted(set(english) ^ set(other)) == []
-    assert [key for key, text in other.items() if not text.strip()] == []
+    # Thousands are set apart by a space in some languages.
+    assert [key for key, text in other.items() if not text.strip() and key != "number.group"] == []
     assert [key for key in english if placeholders(english[key]) != placeholders(other[key])] == []
 
 

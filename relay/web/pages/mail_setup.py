@@ -25,6 +25,7 @@ from relay.web.asking import Ask
 from relay.web.changing import mode_of
 from relay.web.client_setup import CLIENTS, doors_of
 from relay.web.sample_mail import submit
+from relay.web.sentences import plain
 from relay.web.walking import ended, walk
 
 HERE = "/settings/mail"
@@ -138,7 +139,9 @@ async def send_test(ask: Ask) -> Response:
     ask.house.mailings.failed(attempt)
     sent = await submit(ask, recipient)
     if isinstance(sent, Refuse):
-        told = ask.words("test_mail.refused", reply=sent.reply, rule=sent.rule)
+        told = ask.words(
+            "test_mail.refused", reply=plain(ask.words, str(sent.reply)), rule=plain(ask.words, sent.rule)
+        )
         return _page(ask, wrong_address=told, status=_UNPROCESSABLE)
     await ask.house.database.write(lambda tx: ask.audit(tx, "test.sent", sent))
     return ask.redirect(HERE, test=sent)

@@ -23,6 +23,22 @@ from relay.web.records import NOTHING, ShownRecording, instance_of, recorded, sh
 from relay.web.sent_mail import one_message
 
 _EVENTS = 500
+_TOLD = (
+    "verb",
+    "targets",
+    "recipients",
+    "decision",
+    "rule",
+    "reply",
+    "hop",
+    "attempt",
+    "category",
+    "code",
+    "record",
+    "reason",
+    "by",
+)
+"""The facts of events that a person understands, in the order in which they are told."""
 _MARKS = {
     "sent": "ok",
     "skipped": "skip",
@@ -75,7 +91,7 @@ async def show(ask: Ask) -> Response:
         steps=[step_of(one, ask) for one in events],
         marks=_MARKS,
         kept=mine and any(one.state not in FINAL for one in found.deliveries),
-        size=_size(found.octets),
+        size=ask.words.size(found.octets),
     )
 
 
@@ -115,9 +131,9 @@ def step_of(event: LoggedEvent, ask: Ask) -> Step:
 
 
 def _facts(data: Mapping[str, object], ask: Ask) -> list[tuple[str, str]]:
-    """Give the facts of an event that a person understands, in the order in which they are told."""
+    """Give what is to be told of an event, by the key of its name."""
     told: list[tuple[str, str]] = []
-    for name in ("targets", "recipients", "decision", "rule", "reply", "hop", "attempt", "reason", "by"):
+    for name in _TOLD:
         value = data.get(name)
         if value in (None, "", [], ()):
             continue
@@ -127,9 +143,3 @@ def _facts(data: Mapping[str, object], ask: Ask) -> list[tuple[str, str]]:
     if isinstance(due, int):
         told.append(("fact.next_attempt", ask.moment(due)))
     return told
-
-
-def _size(octets: int) -> str:
-    if octets < 1024:
-        return f"{octets} B"
-    return f"{octets / 1024:.0f} KiB" if octets < 1024 * 1024 else f"{octets / 1024 / 1024:.1f} MiB"

@@ -12,12 +12,15 @@ from relay.errors import AddressError, RelayError
 from relay.salesforce.capturing import logging_of
 from relay.salesforce.client import SalesforceClient
 from relay.salesforce.composed import Intended
+from relay.salesforce.exchange import SalesforceError
 from relay.salesforce.explaining import Explanation, Tried, explain, facts_of, is_left_out, tried
+from relay.salesforce.faults_table import explanation as words_of_fault
 from relay.salesforce.planning import RecordPlan, plan_records
 from relay.salesforce.reading import read_mail, wants_of
 from relay.salesforce.wire_form import wire_form
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
+from relay.web.sentences import plain
 
 LARGEST = 32 * 1024 * 1024
 """Octets of a mail that may be tried; larger ones are refused while they come in."""
@@ -56,7 +59,9 @@ async def look(ask: Ask) -> Response:
     try:
         mail = tried(wire, ask.rep, recipients)
     except AddressError as error:
-        return _page(ask, _UNPROCESSABLE, problem=ask.words("try_mail.address", problem=str(error)))
+        return _page(
+            ask, _UNPROCESSABLE, problem=ask.words("try_mail.address", problem=plain(ask.words, str(error)))
+        )
     if not mail.recipients:
         return _page(ask, _UNPROCESSABLE, problem=ask.words("try_mail.nobody"))
     explanation = explain(mail, ask.house.actions.rules(), ask.house.configuration.settings.limits.signed_bcc)
@@ -107,8 +112,11 @@ async def _planned(
     try:
         async with asyncio.timeout(_PATIENCE):
             return await _plan(ask, client, wire, mail, explanation), ""
+    except SalesforceError as error:
+        problem = f"{error.fault.code}: {words_of_fault(error.fault, ask.words.texts)}"
+        return None, ask.words("try_mail.not_looked_up", problem=problem)
     except RelayError as error:
-        return None, ask.words("try_mail.not_looked_up", problem=str(error))
+        return None, ask.words("try_mail.not_looked_up", problem=plain(ask.words, str(error)))
     except TimeoutError:
         return None, ask.words("try_mail.slow")
 
