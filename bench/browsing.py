@@ -1,12 +1,17 @@
 """What the page costs: how long its pages take with many messages stored, and mail while twenty people browse."""
 
 import asyncio
+import html
+import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 from bench.depth import fill_closed
@@ -14,14 +19,27 @@ from bench.figures import Check, Figure, quantile, ratios, spread
 from bench.peers import Relay, free_port
 from bench.rates import Sink, measure
 from bench.sections import Section
-from bench.workloads import BROWSING_BESIDE, PAGE_LIMIT, RECORDING_ALONG
+from bench.workloads import BROWSING, BROWSING_BESIDE, PAGE_LIMIT
+from relay.reminders.model import RepKey
+from relay.reminders.store import NewReminder, ReminderStore
+from relay.storage.database import Transaction
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from relay.web.store import PageStore, Session, digest
 
 PEOPLE = 20
 _THINKS = 3.0
 """Seconds that somebody looks at a page before the next."""
-_REP_PAGES = ("/today", "/today/list", "/attention", "/try", "/settings/exclusions", "/diagnostics")
+_REP_PAGES = (
+    "/today",
+    "/center",
+    "/reminders",
+    "/attention",
+    "/today?show=needs_you",
+    "/try",
+    "/reminders/new",
+    "/settings/exclusions",
+    "/diagnostics",
+)
 _ADMIN_PAGES = (
     "/admin",
     "/admin/messages",
@@ -30,6 +48,9 @@ _ADMIN_PAGES = (
     "/admin/audit",
     "/admin/configuration",
 )
+_LIVE = re.compile(rb'hx-get="([^"]+)" hx-trigger="every (\d+)(ms|s)"')
+"""What of a page asks for itself, and how often."""
+_REMINDERS = 30
 _DAY = 86_400_000_000
 
 
@@ -54,49 +75,75 @@ class WithPage(Relay):
 
 
 class Browser:
-    """One person: asks for pages over one connection and notes how long each took."""
+    """One person with a browser: asks over one connection and notes how long each page took."""
 
-    def __init__(self, port: int, secret: str, pages: Sequence[str]) -> None:
+    def __init__(self, port: int, secret: str) -> None:
         self.port = port
         self.secret = secret
-        self.pages = pages
-        self.waits: dict[str, list[float]] = {page: [] for page in pages}
 
-    async def browse(self, stop: asyncio.Event, pause: float) -> None:
-        """Look at the pages in turn until told to stop."""
+    async def browse(self, pages: Sequence[str], late: float, stop: asyncio.Event) -> None:
+        """Look at the pages in turn until told to stop; what is live on a page goes on asking meanwhile."""
+        await asyncio.sleep(late)
+        async with self._connected() as ask:
+            for page in cycle(pages):
+                end = asyncio.get_running_loop().time() + _THINKS
+                found = _LIVE.search(await ask(page))
+                while found is not None and (pause := _seconds(found)) < _left(end):
+                    await asyncio.sleep(pause)
+                    found = _LIVE.search(await ask(_path(found))) or found
+                await asyncio.sleep(_left(end))
+                if stop.is_set():
+                    return
+
+    async def times(self, page: str, count: int) -> list[float]:
+        """Give how long a page took, asked for so often."""
+        async with self._connected() as ask:
+            await ask(page)  # the first loads what the page needs
+            return [await _timed(ask, page) for _ in range(count)]
+
+    async def times_unchanged(self, page: str, count: int) -> tuple[str, list[float]]:
+        """Give what of a page asks for itself, and how long that took while nothing changed."""
+        async with self._connected() as ask:
+            found = _LIVE.search(await ask(page))
+            assert found is not None, f"nothing on {page} is live"
+            return _path(found).partition("?")[0], [await _timed(ask, _path(found)) for _ in range(count)]
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Callable[[str], Awaitable[bytes]]]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+
+        async def ask(page: str) -> bytes:
+            fields = f"Host: 127.0.0.1:{self.port}\r\nCookie: relay={self.secret}"
+            writer.write(f"GET {page} HTTP/1.1\r\n{fields}\r\n\r\n".encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            if head.startswith(b"http/1.1 204"):
+                return b""
+            if not head.startswith(b"http/1.1 200"):
+                raise RuntimeError(f"{page}: {head[:60]!r}")
+            return await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
+
         try:
-            while not stop.is_set():
-                await self._through(reader, writer, pause)
+            yield ask
         finally:
             writer.close()
 
-    async def once(self) -> None:
-        """Look at the pages one after the other."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        try:
-            await self._through(reader, writer, 0)
-        finally:
-            writer.close()
 
-    async def _through(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float
-    ) -> None:
-        for page in self.pages:
-            began = time.perf_counter()
-            await self._ask(reader, writer, page)
-            self.waits[page].append(time.perf_counter() - began)
-            await asyncio.sleep(pause)
+async def _timed(ask: Callable[[str], Awaitable[bytes]], page: str) -> float:
+    began = time.perf_counter()
+    await ask(page)
+    return time.perf_counter() - began
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, page: str) -> None:
-        writer.write(
-            f"GET {page} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nCookie: relay={self.secret}\r\n\r\n".encode()
-        )
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        if not head.startswith(b"http/1.1 200"):
-            raise RuntimeError(f"{page}: {head[:60]!r}")
-        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        await reader.readexactly(length)
+
+def _path(found: re.Match[bytes]) -> str:
+    return html.unescape(found[1].decode())
+
+
+def _seconds(found: re.Match[bytes]) -> float:
+    return int(found[2]) / (1000 if found[3] == b"ms" else 1)
+
+
+def _left(end: float) -> float:
+    return max(end - asyncio.get_running_loop().time(), 0)
 
 
 def browsing_section(
@@ -111,17 +158,17 @@ def browsing_section(
     tell(f"  {stored:,} messages stored")
     with relay.running():
         waits = asyncio.run(_each_page(relay, sessions, 20))
-        measure(relay, sink, RECORDING_ALONG)
+        measure(relay, sink, BROWSING)
         alone, beside = [], []
         for _ in range(max(rounds, 3)):
-            alone.append(measure(relay, sink, RECORDING_ALONG).rate)
+            alone.append(measure(relay, sink, BROWSING).rate)
             with _people(relay, sessions):
-                beside.append(measure(relay, sink, RECORDING_ALONG).rate)
+                beside.append(measure(relay, sink, BROWSING).rate)
     return _table(waits, stored, alone, beside)
 
 
 async def _sign_in(state: Path) -> list[str]:
-    """Make a session for each person, as a sign-in does; the first is the admin's."""
+    """Make a session for each person, as a sign-in does, and some reminders; the first is the admin."""
     secrets_ = [secrets.token_urlsafe(32) for _ in range(PEOPLE)]
     now = time.time_ns() // 1000
     database = await SqliteDatabase.open(state / DATABASE_NAME, create=True)
@@ -131,19 +178,29 @@ async def _sign_in(state: Path) -> list[str]:
                 digest(secret), f"rep{number}", "password", "127.0.0.1", "bench", now, now, now + _DAY
             )
             await database.write(partial(PageStore().begin_session, session=session))
+            await database.write(partial(_remind, f"rep{number}", now))
     finally:
         await database.close()
     return secrets_
 
 
+def _remind(login: str, now: int, tx: Transaction) -> None:
+    today = datetime.fromtimestamp(now // 1_000_000, UTC).date()
+    for number in range(_REMINDERS):
+        new = NewReminder(RepKey(login), f"Call buyer {number}", due=today + timedelta(days=number % 5))
+        ReminderStore().add(tx, new, on=False, now=now)
+
+
 async def _each_page(relay: WithPage, sessions: Sequence[str], times: int) -> dict[str, list[float]]:
     """Give how long each page took, asked for by one person at a time."""
     found: dict[str, list[float]] = {}
-    for secret, pages in ((sessions[0], _ADMIN_PAGES), (sessions[7], _REP_PAGES)):
+    for secret, pages in ((sessions[0], _ADMIN_PAGES), (sessions[8], _REP_PAGES)):
+        browser = Browser(relay.page_port, secret)
         for page in pages:
-            browser = Browser(relay.page_port, secret, [page] * (times + 1))
-            await browser.once()
-            found[page] = browser.waits[page][1:]  # the first loads what the page needs
+            found[f"`{page}`"] = await browser.times(page, times)
+    for page in ("/today", "/center"):
+        name, waits = await browser.times_unchanged(page, times)
+        found[f"`{name}`, unchanged"] = waits
     return found
 
 
@@ -157,29 +214,32 @@ def _people(relay: WithPage, sessions: Sequence[str]) -> Iterator[None]:
         async with asyncio.TaskGroup() as group:
             for number, secret in enumerate(sessions):
                 pages = _ADMIN_PAGES if number == 0 else _REP_PAGES
-                group.create_task(Browser(relay.page_port, secret, pages).browse(over, _THINKS))
+                first = number % len(pages)  # everybody looks at something else, out of step
+                turn = (*pages[first:], *pages[:first])
+                late = number * _THINKS / PEOPLE
+                group.create_task(Browser(relay.page_port, secret).browse(turn, late, over))
             await asyncio.to_thread(stop.wait)
             over.set()
 
-    thread = threading.Thread(target=lambda: asyncio.run(all_of_them()), daemon=True)
-    thread.start()
-    time.sleep(2 * _THINKS)
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(60)
+    with ThreadPoolExecutor(1) as pool:
+        people = pool.submit(lambda: asyncio.run(all_of_them()))
+        time.sleep(2 * _THINKS)
+        try:
+            yield
+        finally:
+            stop.set()
+            people.result()  # a page that was not answered makes the measurement worthless
 
 
 def _table(waits: dict[str, list[float]], stored: int, alone: list[float], beside: list[float]) -> Section:
     rows = [
-        [f"`{page}`", f"{quantile(some, 0.5) * 1000:.0f}", f"{quantile(some, 0.95) * 1000:.0f}"]
+        [page, f"{quantile(some, 0.5) * 1000:.0f}", f"{quantile(some, 0.95) * 1000:.0f}"]
         for page, some in waits.items()
     ]
     ratio = ratios(beside, alone)
     text = (
         f"Milliseconds for each page with {stored:,} messages stored, asked for by one person. While {PEOPLE} people browse (a page"
-        f" each 3 s), mail goes at {ratio} of its rate without them ({spread(alone).median:.0f} messages/s)."
+        f" each 3 s, out of step, and what is live on it every 1.5 or 2 s beside that), mail goes at {ratio} of its rate without them ({spread(alone).median:.0f} messages/s)."
     )
     slowest = max(waits, key=lambda page: quantile(waits[page], 0.95))
     worst = spread([quantile(waits[slowest], 0.95) * 1000])

@@ -59,5 +59,7 @@ DELIVERY_BESIDE = 0.9
 """What must be left of the rate of delivery while Salesforce is slow or gone."""
 PAGE_LIMIT = 100.0
 """Milliseconds within which the page answers, at the 95th percentile, with a million messages stored."""
+BROWSING = Workload("5 KB, 10 sessions, reused connections", 6000, 5000, 10, True, 0, 0)
+"""Some seconds of mail, so that everybody turns a page meanwhile, and more than once."""
 BROWSING_BESIDE = 0.9
 """What must be left of the rate of mail while twenty people browse."""
