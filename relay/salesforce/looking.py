@@ -13,7 +13,7 @@ from relay.salesforce.model import Json, Row
 from relay.salesforce.org_shape import KEY_FIELD, OrgShape
 from relay.salesforce.soql import MAXIMUM_ENCODED, encoded_length, listed, portions
 
-_CLOCKS_APART = 300_000_000
+CLOCKS_APART = 300_000_000
 """Microseconds by which Salesforce's clock and ours may differ."""
 
 
@@ -132,7 +132,7 @@ def _tasks(wanted: Sequence[Wanted], org: OrgShape) -> list[str]:
         start = f"{columns}{KEY_FIELD} IN "
         queries += [start + listed(some) for some in _portions([one.key for one in own], start)]
     if others:
-        since = rfc3339(min(one.since for one in others) - _CLOCKS_APART)
+        since = rfc3339(min(one.since for one in others) - CLOCKS_APART)
         on_people = list(dict.fromkeys(str(who) for one in others if (who := one.find_by.get("WhoId"))))
         subjects = [str(one.find_by.get("Subject")) for one in others if not one.find_by.get("WhoId")]
         on = f"{columns}CreatedDate >= {since} AND WhoId IN "

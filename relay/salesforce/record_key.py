@@ -16,3 +16,8 @@ def record_key(login: Login, message_id: str | None, message: QueueId, record: s
     """
     what = json.dumps([login, message_id or message, record[:15]], ensure_ascii=True)
     return hashlib.sha256(what.encode("ascii")).hexdigest()
+
+
+def newcomer_key(address: str) -> str:
+    """Give the key of a lead or contact that is made of an address, however many messages of however many reps ask for it."""
+    return hashlib.sha256(json.dumps(["newcomer", address]).encode("ascii")).hexdigest()

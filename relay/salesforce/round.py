@@ -12,7 +12,7 @@ from dataclasses import replace
 from relay.config.model import Mode
 from relay.errors import StorageError
 from relay.maillog.events import LogUnmatched
-from relay.outcome import NOBODY_RECEIVED_IT, Deferred, Held, Outcome, Skipped
+from relay.outcome import NOBODY_RECEIVED_IT, Held, Outcome, Skipped
 from relay.queue.model import FINAL, State
 from relay.queue.operations import UNMATCHED
 from relay.queue.settlement import BROKEN, UNREADABLE
@@ -34,14 +34,13 @@ from relay.salesforce.model import (
 )
 from relay.salesforce.newcomers import make_newcomers
 from relay.salesforce.org_shape import OrgShape
-from relay.salesforce.outcomes import HOP, paused, sent
+from relay.salesforce.outcomes import paused, sent
 from relay.salesforce.reading import Wants, wants_of
 from relay.salesforce.recipients import with_header
 from relay.salesforce.record_rows import RecordRow, RecordState, Told
 from relay.salesforce.rematch_times import wait_until_next
-from relay.salesforce.uncertain import settle_rows, unsure_for
+from relay.salesforce.uncertain import not_known_yet, settle_rows, unsure_for
 from relay.salesforce.work import IMPORTED, Tools, Work
-from relay.status import Reply
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +49,6 @@ ONLY_BLIND = (
 )
 NO_REP = "the rep whose mail it is is not known any more"
 UNDONE = "it was undone"
-UNSURE = Reply(
-    451, "4.3.0", "whether Salesforce has made the record is not known yet; it is looked for again"
-)
 _SECOND = 1_000_000
 _HEADERS = Wants(body=False, html=False)
 
@@ -180,10 +176,10 @@ class Round:
                 one.outcome = one.outcome or _done(one.rows) or self._unsure(one)
 
     def _unsure(self, one: Work) -> Outcome | None:
-        """Wait with a message of which Salesforce may still be making a record: asked for once more it would be there twice."""
+        """Wait with a message of which Salesforce may still be making a record."""
         now = self._tools.clock.now()
         left = max((unsure_for(row, self._tools.client, now) for row in one.rows), default=0.0)
-        return Deferred(UNSURE, HOP, left, attempted=False) if left > 0 else None
+        return not_known_yet(left) if left > 0 else None
 
     # Reading and matching
 

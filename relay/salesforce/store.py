@@ -70,6 +70,16 @@ INTEND = """
 DROP = "DELETE FROM record WHERE key = ? AND state = 'intended'"
 """What a delivery intended before, and what is known not to be in Salesforce: it may be matched otherwise now."""
 
+START_NEWCOMER = """
+    INSERT INTO record (key, message, delivery, login, identity, object, state, starts, first_started_at, created_at,
+        changed_at)
+    VALUES (?, ?, 0, ?, ?, ?, 'started', 1, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET message = excluded.message, login = excluded.login, identity = excluded.identity,
+        object = excluded.object, state = 'started', starts = starts + 1, salesforce_id = NULL,
+        first_started_at = excluded.first_started_at, changed_at = excluded.changed_at
+"""
+"""A lead or contact is about to be asked for; it is no delivery's, since mail of many may wait for it."""
+
 START = """
     UPDATE record SET state = 'started', starts = starts + 1, first_started_at = coalesce(first_started_at, ?),
         pending = ?, reason = '', changed_at = ?
@@ -251,6 +261,16 @@ class RecordStore:
     def start(self, tx: Transaction, keys: Iterable[tuple[str, bool]], now: int) -> None:
         """Mark records as asked for, before they are; each with whether something hangs on it."""
         tx.execute_many(START, [(now, hangs, now, key) for key, hangs in keys])
+
+    def start_newcomers(
+        self, tx: Transaction, newcomers: Iterable[tuple[str, QueueId, Login, str, str]], now: int
+    ) -> None:
+        """Mark leads and contacts as asked for: key, for which message, of which rep, as which identity, object."""
+        rows = [
+            (key, number_of(message), login, identity, object, now, now, now)
+            for key, message, login, identity, object in newcomers
+        ]
+        tx.execute_many(START_NEWCOMER, rows)
 
     def made(self, tx: Transaction, results: Iterable[tuple[str, Made, bool, str]], now: int) -> None:
         """Store that records are in Salesforce: key, where, whether something that hangs on it is missing, a remark."""

@@ -3,13 +3,20 @@
 from collections.abc import Sequence
 
 from relay.clock import Clock
+from relay.outcome import Deferred
 from relay.salesforce.client import SalesforceClient
 from relay.salesforce.looking import Wanted, assign, find
 from relay.salesforce.model import Made
 from relay.salesforce.org_shape import OrgShape
+from relay.salesforce.outcomes import HOP
 from relay.salesforce.record_rows import RecordRow, RecordState
 from relay.salesforce.store import RecordStore
+from relay.status import Reply
 from relay.storage.database import Database, Transaction
+
+_UNSURE = Reply(
+    451, "4.3.0", "whether Salesforce has made the record is not known yet; it is looked for again"
+)
 
 
 async def settle_rows(
@@ -60,3 +67,8 @@ def unsure_for(row: RecordRow, client: SalesforceClient, now: int) -> float:
     """
     age = (now - row.changed_at) / 1_000_000
     return max(client.answers_within - age, 0.0) if row.state is RecordState.STARTED and age >= 0 else 0.0
+
+
+def not_known_yet(seconds: float) -> Deferred:
+    """Give the outcome of a message of which Salesforce may still be making a record: asked for again it would be there twice."""
+    return Deferred(_UNSURE, HOP, seconds, attempted=False)

@@ -166,27 +166,6 @@ async def test_nobody_has_the_address(tmp_path: Path, salesforce: Simulator, nob
             assert (await house.row(message)).related[0] == person["Id"]
 
 
-async def test_a_newcomer_of_many_mails_is_made_once(tmp_path: Path, salesforce: Simulator) -> None:
-    """Many mails to a stranger make one lead, and all stand on it."""
-    async with recording_house(tmp_path, salesforce, "  match: {nobody: create_lead}", start=False) as house:
-        messages = [await house.accept(STRANGER, login=login) for login in ("ana", "bo", "ana")]
-        house.start()
-        await house.recorded(*messages)
-        (lead,) = salesforce.rows("Lead")
-        assert {(await house.row(one)).related for one in messages} == {(lead["Id"],)}
-
-
-async def test_a_newcomer_that_was_made_unseen(tmp_path: Path, salesforce: Simulator) -> None:
-    """The answer to the creation of a lead is lost: the next attempt finds the lead, and makes no second one."""
-    async with recording_house(tmp_path, salesforce, "  match: {nobody: create_lead}") as house:
-        salesforce.inject(Injected(Action.RESET_AFTER_COMMIT, path="/sobjects/Lead/?$"))
-        message = await house.accept(STRANGER)
-        await house.tried(message)
-        house.later(60)
-        await house.recorded(message)
-        assert len(salesforce.rows("Lead")) == 1
-
-
 async def test_observing(tmp_path: Path, salesforce: Simulator) -> None:
     """In mode observe everything is decided, nothing is written, and the reason says on whom it would have been."""
     (person,) = people(salesforce, 1)
