@@ -144,7 +144,7 @@ def find(
     while looked < _LOOKED_AT:
         portion = sent_by(tx, login, since, _PORTION, below)
         if not looked:
-            numbers.update(one.delivered.value for one in portion if one.id not in archived)
+            numbers.update([one.delivered for one in portion if one.id not in archived])
         looked += _PORTION
         if search.section is Section.ARCHIVED:
             break

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from relay.web.access import PageRoute
 from relay.web.sentences import markup, plain
@@ -15,6 +16,8 @@ from relay.web.static import Static
 if TYPE_CHECKING:
     from relay.web.asking import Ask
 
+STATE = Markup('<span class="state {}">{}</span>')
+"""A mark and a word, as the macro `state` of parts.html writes them."""
 _FOLDER = Path(__file__).parent / "templates"
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, assert_never
 
 from relay.delivery_kind import Role
@@ -101,12 +102,17 @@ class Sent:
     @property
     def delivered(self) -> Delivered:
         """Tell how the mail itself stands: the worst of its recipients."""
-        states = {one.state for one in self.recipients} - {State.SKIPPED}
-        if State.BOUNCED in states:
-            return Delivered.BOUNCED
-        if states & {State.EXPIRED, State.CANCELLED}:
-            return Delivered.FAILED
-        return Delivered.IN_PROGRESS if states - {State.SENT} else Delivered.DELIVERED
+        return delivered_of(frozenset([one.state for one in self.recipients]))
+
+    @property
+    def first_three(self) -> str:
+        """Write the first recipients."""
+        return ", ".join([one.target for one in self.recipients[:3]])
+
+    @property
+    def beyond_three(self) -> int:
+        """Count the others."""
+        return max(len(self.recipients) - 3, 0)
 
     @property
     def logged(self) -> Logged:
@@ -119,6 +125,18 @@ _STATES = {state.value: state for state in State}
 _URGENCY = (Logged.NEEDS_YOU, Logged.WAITING, Logged.LOGGED, Logged.SKIPPED)
 
 
+@cache
+def delivered_of(states: frozenset[State]) -> Delivered:
+    """Say what the states of its recipients mean for a message."""
+    states -= {State.SKIPPED}
+    if State.BOUNCED in states:
+        return Delivered.BOUNCED
+    if states & {State.EXPIRED, State.CANCELLED}:
+        return Delivered.FAILED
+    return Delivered.IN_PROGRESS if states - {State.SENT} else Delivered.DELIVERED
+
+
+@cache
 def logged_of(state: State) -> Logged:
     """Say what the state of a log copy or record means for its rep."""
     match state:

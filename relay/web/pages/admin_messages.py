@@ -15,7 +15,7 @@ from relay.queue.selection import FoundMessage
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
-from relay.web.pages.today import DELIVERED_MARKS, MARKS
+from relay.web.pages.today import states
 from relay.web.sent_mail import Delivered, Logged, Sent, below_of, one_message, sent_by, sent_by_all
 
 PAGE = "messages"
@@ -103,8 +103,7 @@ async def show(ask: Ask) -> Response:
         days=_DAYS,
         delivered=list(Delivered),
         logged=list(Logged),
-        marks=MARKS,
-        delivered_marks=DELIVERED_MARKS,
+        states=states(ask.words),
         reps=[rep.login for rep in ask.house.actions.directory().reps()][:1000],
     )
 

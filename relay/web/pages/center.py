@@ -34,7 +34,7 @@ from relay.web.center import (
     lines,
     span,
 )
-from relay.web.pages.today import DELIVERED_MARKS, MARKS
+from relay.web.pages.today import states
 from relay.web.records import instance_of
 from relay.web.reminding import Shown, due_lists, key_of
 from relay.web.sent_mail import Logged, below_of
@@ -148,8 +148,8 @@ async def _values(ask: Ask) -> dict[str, object]:
         "columns": columns,
         "rows": rows,
         "query": here,
-        "marks": MARKS,
-        "delivered_marks": DELIVERED_MARKS,
+        "labels": {one: ask.words(f"center.column_{one}") for one in columns},
+        "states": states(ask.words),
         "version": hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:16],
     }
 

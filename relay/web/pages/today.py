@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from relay.delivery_kind import Role
@@ -21,9 +22,11 @@ from relay.queue.selection import ListedDelivery, Selection
 from relay.salesforce.amending import Amending
 from relay.salesforce.exchange import SalesforceError
 from relay.storage.database import Transaction
+from relay.texts import Words
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.records import NOTHING, Recorded, instance_of, recorded
+from relay.web.rendering import STATE
 from relay.web.sent_mail import Logged, Sent, below_of, read_of
 from relay.web.sentences import in_english
 
@@ -74,7 +77,7 @@ class Line:
     @property
     def logged(self) -> str:
         """Give the name of how its logging stands."""
-        return "undone" if self.recorded.undone else self.sent.logged.value
+        return "undone" if self.recorded.undone else self.sent.logged
 
 
 def routes() -> Sequence[PageRoute]:
@@ -129,8 +132,17 @@ async def _listed(ask: Ask, known: str = "") -> dict[str, object]:
         "counted": len(recent) == _COUNTED,
         "query": urlencode(here),
         "version": version,
-        "delivered_marks": DELIVERED_MARKS,
+        "states": states(ask.words),
     }
+
+
+def states(words: Words) -> dict[str, Markup]:
+    """Write how mail and its logging can stand: once, for all lines of a list."""
+    logged = {"undone": "skip"} | {one.value: mark for one, mark in MARKS.items()}
+    delivered = {
+        name: STATE.format(mark, words(f"delivered.{name}")) for name, mark in DELIVERED_MARKS.items()
+    }
+    return delivered | {name: STATE.format(mark, words(f"logged.{name}")) for name, mark in logged.items()}
 
 
 def line_of(sent: Sent, now: int, recorded: Recorded = NOTHING) -> Line:
