@@ -45,9 +45,9 @@ async def thousand(house: RecordingHouse, reps: list[str]) -> list[QueueId]:
     return messages
 
 
-async def all_sent(house: RecordingHouse, messages: list[QueueId]) -> None:
+async def all_sent(house: RecordingHouse, messages: list[QueueId], patience: float = 120.0) -> None:
     """Wait until every record is made."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(patience):
         while True:
             counts = await house.database.read(
                 lambda tx: tx.execute(

@@ -233,17 +233,19 @@ async def recording_house(
     reps: int = 0,
     more: str = "",
     space: float | None = 0.02,
+    clock: MovedClock | None = None,
+    poll: float = 0.05,
     **auth: str,
 ) -> AsyncIterator[RecordingHouse]:
     """Give a relay that records in the simulator; `logging`: more lines of that group, two spaces in."""
     configuration = load(written(folder, salesforce, logging, reps, more, **auth))
-    clock = MovedClock()
+    clock = clock or MovedClock()
     database = await SqliteDatabase.open(folder / "relay.db", create=True)
     directory: Directory = await database.read(
         lambda tx: DirectoryStore().snapshot(tx, configuration.settings, configuration.place)
     )
     spool, mail_log, meter = Spool(folder / "spool"), MailLog(), Metrics()
-    rules = replace(rules_of(configuration.settings, "relay.example.com"), poll=0.05)
+    rules = replace(rules_of(configuration.settings, "relay.example.com"), poll=poll)
     queue = QueueStore(spool, clock=clock)
     queue.use(keep_content=False, waits=rules.waits)
     courier = ScriptedCourier()
