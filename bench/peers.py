@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -49,6 +50,14 @@ def wait_for_port(port: int, limit: float = 60.0) -> None:
         except OSError:
             time.sleep(0.01)
     raise TimeoutError(f"nobody greets on port {port}")
+
+
+@cache
+def as_installed() -> dict[str, str]:
+    """Give the environment of a relay that was installed: whose modules were compiled then, not at this start."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "-c", "import relay.server, uvloop"], check=True, env=environment)
+    return environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +140,7 @@ class Relay(Peer):
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "config.yaml"
         config.write_text(self._settings())
-        environment = dict(os.environ)
+        environment = dict(as_installed())
         if self.preload is not None:
             environment["LD_PRELOAD"] = str(self.preload)
         command = [sys.executable, "-m", "relay", "serve", "-c", str(config)]

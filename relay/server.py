@@ -40,14 +40,14 @@ from relay.queue.listing import Listing
 from relay.queue.runner import Runner
 from relay.queue.store import QueueStore
 from relay.recording import Recording
-from relay.reminding import Reminding
+from relay.remembering import Remembering
 from relay.storage.keys import lasting_key
 from relay.storage.lease import StateLock
 from relay.storage.spool import SPOOL_NAME, Spool
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from relay.submission.listener import Submission, SubmissionParts
 from relay.watching import Disk, Gauges, hops_of
-from relay.web.listening import Doorbell, Server
+from relay.web.listening import SOCKET_NAME, Doorbell, Server
 
 if TYPE_CHECKING:
     from relay.salesforce.client import SalesforceClient
@@ -156,7 +156,7 @@ class Service:
             meter=self.meter,
         )
         self.submission = Submission(self._submission_parts())
-        self.reminding = Reminding(database, self.clock, self._going_by, self.salesforce, meter)
+        self.reminding = Remembering(database, self.clock, self._going_by, self.salesforce, meter)
         self.disk = Disk(self.state_dir, self.clock, meter)
         self.gauges = Gauges(database, self.clock, meter)
         self._look = asyncio.Event()
@@ -209,8 +209,6 @@ class Service:
         await self.submission.stop(grace)
 
     async def _start_http(self, stack: AsyncExitStack) -> None:
-        from relay.web.admin import SOCKET_NAME
-
         address = self.built.configuration.settings.metrics.address
         if address is not None:
             health = Doorbell(partial(_http, "health_app", self))
@@ -327,7 +325,7 @@ class Service:
         problems = await asyncio.to_thread(build_problems, wanted)
         if any(problem.severity == "error" for problem in problems):
             raise ConfigError(tuple(problems))
-        entered = in_force(self.entered, wanted)
+        entered = in_force(self.entered, wanted.at_rest())
         configuration, directory = await self.database.read(partial(with_changes, entered))
         built = await asyncio.to_thread(build, configuration, directory)
         if before.settings.logs != configuration.settings.logs:

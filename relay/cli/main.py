@@ -1,6 +1,5 @@
 """The `relay` command: its commands, and how trouble reaches the person at the keyboard."""
 
-import io
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Protocol
@@ -8,6 +7,7 @@ from typing import Annotated, Protocol
 import typer
 
 from relay.cli.common import ConfigOption, remember_config
+from relay.cli.straight import print_anything
 from relay.errors import CommandError, ConfigError, RelayError
 
 _EXIT_CONFIG = 78
@@ -113,9 +113,7 @@ def build(command: str = "") -> typer.Typer:
 
 def main() -> None:
     """Run the command line; problems go to standard error in plain words, with the exit code that fits."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character gets its escape
-            stream.reconfigure(errors="backslashreplace")
+    print_anything()
     try:
         build(command_of(sys.argv[1:]))()
     except ConfigError as exc:

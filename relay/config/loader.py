@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -49,6 +49,10 @@ class Configuration:
             path = path.rpartition(".")[0]
             found = self.places.get(path)
         return found or "default"
+
+    def at_rest(self) -> "Configuration":
+        """Give the same for keeping: it locates no problems any more, which takes the whole tree of the files."""
+        return replace(self, locate=_nowhere)
 
     def resolve(self, name: str) -> Path:
         """Give the path that a name in the settings stands for: relative to the main file."""

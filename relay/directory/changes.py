@@ -181,6 +181,8 @@ def _marks(before: Rep, after: Rep, origin: str) -> tuple[tuple[str, str], ...]:
 
 def merged_configuration(configuration: Configuration, changes: Sequence[Change]) -> Configuration:
     """Give the settings with what was changed for all; `place` then tells who changed it."""
+    if not changes:
+        return configuration
     settings, places = configuration.settings, dict(configuration.places)
     for change in changes:
         if not may_be_changed_for_all(change.key):

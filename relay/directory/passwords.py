@@ -14,9 +14,6 @@ from base64 import b64encode
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from argon2.exceptions import VerificationError
-from argon2.low_level import ARGON2_VERSION, Type, hash_secret, verify_secret
-
 MAXIMUM_PASSWORD = 1024
 """Octets; a longer one is nobody's."""
 
@@ -88,12 +85,18 @@ def hash_password(password: bytes) -> str:
     if prepared is None:
         raise ValueError("a password has 1 to 1024 octets of UTF-8 and no control characters")
     cost, salt = DEFAULT_COST, secrets.token_bytes(16)
+    from argon2.low_level import ARGON2_VERSION, Type, hash_secret
+
     encoded = hash_secret(prepared, salt, cost.rounds, cost.memory, cost.lanes, 32, Type.ID, ARGON2_VERSION)
     return encoded.decode()
 
 
 def check_password(encoded: str, prepared: bytes) -> bool:
     """Say whether a prepared password fits its hash; this takes tens of milliseconds and megabytes."""
+    # Where nobody has chosen a password, none of it is loaded.
+    from argon2.exceptions import VerificationError
+    from argon2.low_level import Type, verify_secret
+
     try:
         cost_of(encoded)
         return verify_secret(encoded.encode(), prepared, Type.ID)

@@ -6,8 +6,8 @@ import socket
 from pathlib import Path
 
 from relay.errors import CommandError
+from relay.web.listening import SOCKET_NAME
 
-SOCKET_NAME = "admin.sock"
 _NOT_REACHABLE = 69
 _LONGEST_ANSWER = 1_048_576
 

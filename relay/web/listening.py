@@ -17,6 +17,8 @@ from relay.config.types import SocketAddress
 from relay.errors import CommandError
 
 _log = logging.getLogger(__name__)
+SOCKET_NAME = "admin.sock"
+"""Of the admin socket, in state_dir."""
 TRY_AGAIN = 75
 BACKLOG = 64
 _LONGEST_UNIX_PATH = 107

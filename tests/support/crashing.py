@@ -168,7 +168,7 @@ def main() -> None:
     watch()
     if os.environ.get(POINT):
         ARM[os.environ[POINT]]()
-    from relay.cli.main import main as relay
+    from relay.__main__ import main as relay
 
     with contextlib.suppress(KeyboardInterrupt):
         relay()
