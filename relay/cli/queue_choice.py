@@ -8,7 +8,7 @@ from typing import Annotated, Concatenate, ParamSpec
 
 import typer
 
-from relay.cli.common import fail
+from relay.cli.common import EXIT_USAGE, fail
 from relay.cli.show import read_since
 from relay.clock import SystemClock
 from relay.delivery_kind import Role
@@ -110,6 +110,8 @@ def _options(
     reason: Reason = None,
 ) -> Choice:
     """Make a choice of the options; their names and helps stand here once for all commands."""
+    if reason is not None and not reason.strip():  # as from a variable of the shell that is not set
+        fail("--reason: an empty text is in every reason; say --all if everything is meant", EXIT_USAGE)
     return Choice(ids or [], sender, to, domain, user, role, older, tuple(state or ()), reason)
 
 

@@ -67,10 +67,13 @@ def why(
     for cause in largest:
         _print_cause(cause, now)
     for hop in hops or ():
-        typer.echo(
-            f"hop {safe(str(hop['host']))} (route {safe(str(hop['route']))}) is left alone: ", nl=False
+        stands, again = (
+            ("is left alone", f"tried again in {hop['retry_in']} s")
+            if hop["retry_in"]
+            else ("had trouble", "the next mail tries it again")
         )
-        typer.echo(f"{safe(str(hop['trouble']))}; tried again in {hop['retry_in']} s")
+        where = f"hop {safe(str(hop['host']))} (route {safe(str(hop['route']))})"
+        typer.echo(f"{where} {stands}: {safe(str(hop['trouble']))}; {again}")
     if not largest:
         typer.echo("nothing waits")
     _tell_of_rest(len(causes.found) - len(largest))

@@ -6,16 +6,20 @@ sweep may remove it. Files are 0600 with unguessable names; whatever is not know
 
 import asyncio
 import errno
+import logging
 import os
 import secrets
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from relay.errors import StorageError, StorageFull, StorageUnavailable
 from relay.storage.connection import sync_folder
+
+logger = logging.getLogger(__name__)
 
 INLINE_LIMIT = 65536
 """Content up to this many octets is kept in the database; larger content goes to the spool."""
@@ -59,8 +63,8 @@ class Spool:
         return os.fdopen(descriptor, "rb")
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
-        self._path(name).unlink(missing_ok=True)
+        """Remove a file, if it is there; one that cannot be removed now is left to the sweep."""
+        _remove(self._path(name))
         self._forget(name)
 
     def sweep(self, known: Collection[str], older_than: float) -> int:
@@ -90,6 +94,13 @@ class Spool:
         if len(name) != _NAME_LENGTH or not name.isalnum():
             raise StorageUnavailable(f"{name!r} is not the name of a spool file")
         return self._folder / name
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as exc:
+        logger.warning("a spool file is left to the sweep, since it cannot be removed now: %s", exc)
 
 
 def _age_passed(entry: "os.DirEntry[str]", older_than: float) -> bool:
@@ -156,9 +167,13 @@ class SpoolFile:
         sync_folder(self._folder)
 
     def abandon(self) -> None:
-        """Remove the file: its message will not be accepted. Never call it once the queue was handed the name."""
+        """Remove the file: its message will not be accepted. Never call it once the queue was handed the name.
+
+        Raises nothing: a session must end in good order whatever the disk does; the sweep has what is left.
+        """
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            with suppress(OSError):  # what was not written is of no use any more
+                os.close(self._descriptor)
             self._descriptor = -1
-        self._path.unlink(missing_ok=True)
+        _remove(self._path)
         self._ended(self.name)

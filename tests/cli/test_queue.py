@@ -149,6 +149,14 @@ def test_a_verb_without_a_choice_is_wrong_usage(desk: Desk, verb: str) -> None:
     assert desk.states(desk.hello) == ["queued"]
 
 
+@pytest.mark.parametrize("option", ["--to", "--domain", "--user", "--reason"])
+def test_an_empty_selector_never_means_everything(desk: Desk, option: str) -> None:
+    """A variable of the shell that is not set selects nothing, or is refused."""
+    ran = _queue(desk, "cancel", option, "")
+    assert ran.code == (2 if option == "--reason" else 0)
+    assert desk.states(desk.hello) == ["queued"]
+
+
 def test_an_unknown_id_changes_nothing(desk: Desk) -> None:
     """Exit code 1 and the id in the text."""
     ran = _queue(desk, "hold", "0000000000000")

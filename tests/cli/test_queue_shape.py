@@ -27,6 +27,7 @@ class _Service(BaseHTTPRequestHandler):
     hops: ClassVar[list[dict[str, object]]] = [
         {"route": "main", "host": "smtp.example.com:587", "trouble": "450 \x1b[31mno", "retry_in": 7.5},
         {"route": "other", "host": "fine.example.com:25", "trouble": "", "retry_in": 0.0},
+        {"route": "third", "host": "due.example.com:25", "trouble": "451 busy", "retry_in": 0.0},
     ]
 
     def do_GET(self) -> None:
@@ -133,9 +134,10 @@ def test_why_names_hops_that_are_left_alone(desk: Desk) -> None:
         ran = _queue(desk, "why")
         assert "hop smtp.example.com:587 (route main) is left alone: 450" in ran.out
         assert "tried again in 7.5 s" in ran.out
+        assert "hop due.example.com:25 (route third) had trouble: 451 busy; the next mail" in ran.out
         assert "fine.example.com" not in ran.out
         assert "\x1b" not in ran.out
-        assert [hop["route"] for hop in _queue(desk, "why", "--json").json["hops"]] == ["main"]
+        assert [hop["route"] for hop in _queue(desk, "why", "--json").json["hops"]] == ["main", "third"]
 
 
 @pytest.mark.parametrize(

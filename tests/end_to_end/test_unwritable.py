@@ -1,0 +1,70 @@
+"""A spool that cannot be written: what needs it is refused for now, all else goes on, and mail again by itself."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.raw_client import RawClient
+from tests.support.running import RunningRelay, running_relay
+
+SMALL, LARGE = 2000, 200_000
+
+
+def _frozen(folder: Path, *, yes: bool) -> None:
+    """Have a folder take and lose no file; what is open in it can be written."""
+    done = subprocess.run(["chattr", "+i" if yes else "-i", str(folder)], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(
+            "a folder cannot be made immutable here: that takes root, and a file system that knows it"
+        )
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Path]:
+    """Give where the spool will be; it can be written again at the end."""
+    folder = tmp_path / "s" / "spool"
+    yield folder
+    if folder.exists():
+        _frozen(folder, yes=False)
+
+
+def _mail(name: str, octets: int) -> bytes:
+    head = f"From: ana@example.com\r\nSubject: {name}\r\nMessage-ID: <{name}@example.com>\r\n"
+    return (
+        f"{head}Date: Mon, 9 Nov 2026 09:14:03 +0100\r\n\r\n".encode() + b"x" * 76 * (octets // 76) + b"\r\n"
+    )
+
+
+def _submit(relay: RunningRelay, name: str, octets: int) -> bytes:
+    with RawClient(relay.gateway) as client:
+        client.say("EHLO client.test")
+        return client.submit("ana@example.com", [f"{name}@buyer.example"], _mail(name, octets))
+
+
+def test_a_spool_that_takes_no_file(tmp_path: Path, spool: Path) -> None:
+    """Large mail is 451 4.3.0, small mail goes; one whose file is stuck there costs neither its session nor the stop."""
+    with running_relay(tmp_path, {"server": {"state_dir": str(spool.parent)}}) as relay:
+        with RawClient(relay.gateway) as begun, RawClient(relay.gateway) as gone:
+            for client in (begun, gone):
+                client.say("EHLO client.test")
+                client.say("MAIL FROM:<ana@example.com>")
+                client.say("RCPT TO:<begun@buyer.example>")
+                client.say("DATA")
+                client.send(_mail("begun", LARGE))
+            eventually(lambda: spool.exists() and len(list(spool.iterdir())) == 2)
+            _frozen(spool, yes=True)
+            assert _submit(relay, "large", LARGE).startswith(b"451 4.3.0 ")
+            assert _submit(relay, "small", SMALL).startswith(b"250 ")
+            relay.mail_for("small@buyer.example")
+            gone.close()
+            assert begun.say("bad\nline\r\n.").startswith(b"554 5.5.2 ")  # its file is to go, and does not
+            assert begun.say("NOOP").startswith(b"250 ")
+            _frozen(spool, yes=False)
+            assert _submit(relay, "again", LARGE).startswith(b"250 ")
+            relay.mail_for("again@buyer.example")
+            begun.say("QUIT")
+        assert relay.service.stop(limit=15.0) == 0
+        assert "Traceback" not in relay.service.logs()
