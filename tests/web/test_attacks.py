@@ -101,6 +101,20 @@ async def test_a_form_of_a_million_fields_is_refused(tmp_path: Path) -> None:
         assert (await ana.post_with("/settings/exclusions", fields)).status in (400, 413)
 
 
+@pytest.mark.parametrize(
+    "pattern", ["(?=x)", "(a+)+b(?<=c)", r"(.)\1", "(" * 200 + "a" + ")" * 200, "(?i:x)(?!y)"]
+)
+async def test_no_rep_s_pattern_keeps_the_service_from_its_rules(tmp_path: Path, pattern: str) -> None:
+    """A pattern over subjects that the rules do not offer is refused in the form; what others save counts as before."""
+    async with open_page(tmp_path) as page:
+        ana, bo = await page.signed_in("ana"), await page.signed_in("bo")
+        for do in ("try", "save"):
+            assert (await ana.post("/settings/exclusions", do=do, subjects=pattern)).status == 422
+        assert (await bo.post("/settings/exclusions", do="save", subjects="^Private:")).status == 303
+        assert page.rep("bo").exclude is not None
+        assert page.rep("ana").exclude is None
+
+
 async def test_texts_of_others_stay_texts(tmp_path: Path) -> None:
     """Names, patterns, devices, subjects and addresses are shown as they are written, never run (XSS)."""
     async with open_page(tmp_path) as page:

@@ -45,7 +45,12 @@ def to_clock(page: Page, hour: int, minute: int = 0) -> None:
 
 
 async def failed(
-    page: Page, subject: str = "Offer", *, login: str = "ana", state: State = State.HELD
+    page: Page,
+    subject: str = "Offer",
+    *,
+    login: str = "ana",
+    state: State = State.HELD,
+    why: str = "it refused\r\nBcc: x",
 ) -> QueueId:
     """Put a message in whose recipient has it and whose logging is in this state."""
     number = page.actions.next_number()
@@ -58,7 +63,7 @@ async def failed(
         changes = [
             Change(one.id, 1, State.SENT, None, "250")
             if one.role is Role.RECIPIENT
-            else Change(one.id, 1, state, later if state is State.DEFERRED else None, "it refused\r\nBcc: x")
+            else Change(one.id, 1, state, later if state is State.DEFERRED else None, why)
             for one in given
         ]
         page.house.store.settle(tx, queue_id, changes)
@@ -175,18 +180,21 @@ async def test_a_stop_in_the_middle_neither_repeats_nor_loses_it(tmp_path: Path,
 
 
 async def test_it_is_in_the_reps_language_and_zone(tmp_path: Path) -> None:
-    """Half past five where the rep is."""
+    """Half past five where the rep is; the reasons, too, are told in the language."""
     settings = SETTINGS.replace(
         "    name: Ana Berg\n", "    name: Ana Berg\n    language: sv\n    time_zone: Asia/Tokyo\n"
     )
     async with open_page(tmp_path, settings) as page:
-        await failed(page)
+        why = "unmatched: nobody in Salesforce has kim@buyer.example; it is matched again"
+        await failed(page, why=why)
         to_clock(page, 8, 29)
         digest = digest_of(page)
         assert await digest.step() == 0
         to_clock(page, 8, 30)
         assert await digest.step() == 1
         assert await subjects(page) == ["Ett mejl finns inte i CRM-systemet och behöver åtgärdas"]
+        told = (await page.mail())[-1].get_content()
+        assert "Offer: ingen träff: ingen i Salesforce har kim@buyer.example; en ny sökning görs" in told
         assert due_day(page.rep("ana"), page.clock.now(), time(17, 30)) is not None
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from relay.config.forms import glob_problem, pattern_problem
 from relay.config.model import ExcludeSettings
 from relay.policy.exclusions import Exclusions, compile_exclusions
+from relay.policy.subjects import PatternError, compile_subject
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
@@ -52,13 +53,24 @@ class Form:
             if len(lines) > _MOST:
                 return f"{kind}: {len(lines)} > {_MOST}"
             for line in lines:
-                if found := (pattern_problem if kind == "subjects" else glob_problem)(line):
+                if found := (subject_problem if kind == "subjects" else glob_problem)(line):
                     return f"{line}: {found}"
         return ""
 
     def settings(self) -> dict[str, list[str]]:
         """Give what is kept."""
         return {kind: self.lines(kind) for kind in KINDS}
+
+
+def subject_problem(text: str) -> str | None:
+    """Say what keeps a pattern over subjects from being used; the service could not go by one that is not offered."""
+    if found := pattern_problem(text):
+        return found
+    try:
+        compile_subject(text, "")
+    except PatternError as exc:
+        return str(exc)
+    return None
 
 
 async def show(ask: Ask) -> Response:
