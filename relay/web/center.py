@@ -19,13 +19,19 @@ from relay.reminders.model import RepKey
 from relay.storage.database import Transaction
 from relay.storage.portions import execute_in
 from relay.web.records import NOTHING, Recorded, recorded
-from relay.web.sent_mail import NEWEST, Delivered, Sent, one_message, sent_by
+from relay.web.sent_mail import NEWEST, Delivered, Read, Sent, digest, one_message, read_of
 
 FOLLOW_UPS = """
     SELECT message, min(coalesce(due, '-')) FROM reminder
     WHERE rep = ? AND deleted_at IS NULL AND state = 'open' AND message IN ({marks}) GROUP BY message
 """
 """When the open reminders of some messages are due."""
+
+ALL_FOLLOW_UPS = """
+    SELECT json_group_array(json_array(message, due)) FROM reminder
+    WHERE rep = ? AND state = 'open' AND deleted_at IS NULL AND message IS NOT NULL
+"""
+"""When everything of a rep is followed up: enough to tell whether that changed."""
 
 ARCHIVED = "archived"
 """The kind of mark that archiving sets; its subject is the queue id."""
@@ -122,41 +128,56 @@ def _midnight(day: date, zone: ZoneInfo) -> int:
     return int(datetime.combine(day, time(), zone).timestamp()) * 1_000_000
 
 
-def find(
-    tx: Transaction,
-    login: Login,
-    search: Search,
-    archived: Mapping[str, int],
-    span: tuple[int, int],
-    below: int,
-    rows: int,
-) -> Found:
+class Walk:
+    """A rep's messages of a span, newest first below an id, in portions that are read when they are asked for."""
+
+    def __init__(self, tx: Transaction, login: Login, span: tuple[int, int], below: int) -> None:
+        self.tx = tx
+        self.login = login
+        self._since = span[0]
+        self.below = min(below, span[1])
+        self.portions: list[Read] = []
+
+    def read(self, count: int) -> Sequence[Read]:
+        """Give so many portions from the first on; fewer where there are no more messages."""
+        while len(self.portions) < count:
+            below = self.portions[-1].last if self.portions else self.below
+            if not below:
+                break
+            self.portions.append(read_of(self.tx, self.login, self._since, _PORTION, below))
+        return self.portions[:count]
+
+
+def find(walk: Walk, search: Search, archived: Mapping[str, int], rows: int) -> Found:
     """Walk back from the newest until a page is full; the numbers are those of the first messages walked over."""
-    since, until = span
-    below = min(below, until)
     numbers: Counter[str] = Counter({Section.ARCHIVED.value: len(archived)})
     found: list[Sent] = []
-    looked = 0
     if search.section is Section.ARCHIVED:
         found = [
-            one for one in _archived(tx, login, archived) if number_of(one.id) < below and search.fits(one)
+            one
+            for one in _archived(walk.tx, walk.login, archived)
+            if number_of(one.id) < walk.below and search.fits(one)
         ]
-    while looked < _LOOKED_AT:
-        portion = sent_by(tx, login, since, _PORTION, below)
-        if not looked:
+    more = ""
+    for count in range(1, _LOOKED_AT // _PORTION + 1):
+        portion = walk.read(count)[-1].sent()
+        if count == 1:
             numbers.update([one.delivered for one in portion if one.id not in archived])
-        looked += _PORTION
         if search.section is Section.ARCHIVED:
             break
         found += [one for one in portion if one.id not in archived and _in(search, one)]
-        if len(portion) < _PORTION or len(found) > rows:
+        more = portion[-1].id if len(portion) == _PORTION else ""
+        if not more or len(found) > rows:
             break
-        below = number_of(portion[-1].id)
-    else:
-        return Found(
-            tuple(found[:rows]), numbers, found[rows - 1].id if len(found) > rows else queue_id_of(below)
-        )
-    return Found(tuple(found[:rows]), numbers, found[rows - 1].id if len(found) > rows else "")
+    return Found(tuple(found[:rows]), numbers, found[rows - 1].id if len(found) > rows else more)
+
+
+def version_of(walk: Walk, known: str, around: str) -> str:
+    """Name what a list shows that was made of as many portions as the one with the name `known`, and of what is around."""
+    count = known.partition("-")[0]
+    portions = walk.read(int(count) if count.isdecimal() and len(count) == 1 else 1)
+    told = digest(*[text for one in portions for text in (one.messages, one.deliveries, one.records)], around)
+    return f"{len(portions)}-{told}"
 
 
 def _in(search: Search, sent: Sent) -> bool:
@@ -174,6 +195,11 @@ def _archived(tx: Transaction, login: Login, archived: Mapping[str, int]) -> lis
         if sent is not None and sent.login == login:
             found.append(sent)
     return found
+
+
+def follow_ups(tx: Transaction, rep: RepKey) -> str:
+    """Tell in one text when everything of a rep is followed up."""
+    return str(tx.execute(ALL_FOLLOW_UPS, (rep,))[0][0])
 
 
 def lines(

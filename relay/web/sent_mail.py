@@ -152,6 +152,11 @@ def logged_of(state: State) -> Logged:
             assert_never(state)
 
 
+def digest(*texts: str) -> str:
+    """Name what some texts say."""
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """Messages as the database gives them, as JSON: enough to tell whether anything changed."""
@@ -163,8 +168,13 @@ class Read:
     def version(self, now: int) -> str:
         """Name what a list of these shows; another name each second while it may show how long something waits."""
         counts = '"queued"' in self.deliveries or '"deferred"' in self.deliveries
-        told = f"{self.messages}{self.deliveries}{self.records}{now // 1_000_000 if counts else ''}"
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        return digest(self.messages, self.deliveries, self.records, str(now // 1_000_000 if counts else ""))
+
+    @property
+    def last(self) -> int:
+        """Give the id of the last of these; 0 when there is none."""
+        rows = json.loads(self.messages)
+        return int(rows[-1][0]) if rows else 0
 
     def sent(self) -> list[Sent]:
         """Give the messages as values."""

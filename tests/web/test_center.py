@@ -2,11 +2,12 @@
 
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from relay.delivery_kind import Role
-from relay.ids import QueueId
+from relay.ids import QueueId, number_of
 from relay.queue.model import State
 from relay.reminders.model import today_of
 from tests.support.page import SETTINGS, Page, open_page
@@ -229,3 +230,39 @@ async def test_a_setting_turns_overdue_off(tmp_path: Path) -> None:
     async with open_page(tmp_path, SETTINGS + "reminders: {overdue: false}\n") as page:
         await remind(page, "Late", date(2020, 1, 1))
         assert "Late" not in (await (await page.signed_in("ana")).get("/center")).text
+
+
+async def test_a_follow_up_in_some_weeks_shows_on_the_open_page(tmp_path: Path) -> None:
+    """It is on no list of what is due, but it stands with its mail."""
+    async with open_page(tmp_path) as page:
+        message = await sent(page)
+        ana = await page.signed_in("ana")
+        first = await ana.get("/center/list")
+        asked = first.text.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+        await ana.post("/reminders", title="Call Anna", due="2030-01-01", message=message)
+        assert (await ana.get(asked)).status == 200
+
+
+async def test_a_change_far_back_shows_on_the_open_page(tmp_path: Path) -> None:
+    """What was looked through for the list is looked at again, however far back: no more, and no less."""
+    async with open_page(tmp_path) as page:
+        old = await sent(page, subject="Failed long ago", to=State.EXPIRED)
+        for _ in range(205):
+            await sent(page)
+        ana = await page.signed_in("ana")
+        first = await ana.get("/center/list?section=failed")
+        assert "Failed long ago" in first.text
+        asked = first.text.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+        assert (await ana.get(asked)).status == 204
+        change = "UPDATE delivery SET reason = 'otherwise' WHERE message = ?"
+        await page.house.database.write(lambda tx: tx.execute(change, (number_of(old),)))
+        assert (await ana.get(asked)).status == 200
+
+
+async def test_a_name_for_a_list_that_we_never_gave_gets_the_list(tmp_path: Path) -> None:
+    """Whatever stands in the link, the answer is the list."""
+    async with open_page(tmp_path) as page:
+        await sent(page)
+        ana = await page.signed_in("ana")
+        for name in ("", "-", "9-abc", "²-x", "7" * 100):
+            assert (await ana.get(f"/center/list?version={quote(name)}")).status == 200

@@ -3,8 +3,8 @@
 An admin can view it as somebody else; then nothing can be done there, and that it was looked at is recorded.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from urllib.parse import parse_qs, urlencode
 
@@ -30,9 +30,12 @@ from relay.web.center import (
     Line,
     Search,
     Section,
+    Walk,
     find,
+    follow_ups,
     lines,
     span,
+    version_of,
 )
 from relay.web.pages.today import states
 from relay.web.records import instance_of
@@ -80,10 +83,8 @@ async def show(ask: Ask) -> Response:
 
 async def show_list(ask: Ask) -> Response:
     """Give what moves alone, or 204 while it is what the browser has."""
-    values = await _values(ask)
-    if values["version"] == ask.query("version"):
-        return Response(status_code=204)
-    return ask.render("center_list.html", 200, **values)
+    values = await _values(ask, ask.query("version"))
+    return ask.render("center_list.html", 200, **values) if values else Response(status_code=204)
 
 
 def _whose(ask: Ask) -> Rep:
@@ -118,39 +119,59 @@ def _day(text: str) -> date | None:
     return day if 1970 < day.year < 9000 else None
 
 
-async def _values(ask: Ask) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the page shows, as it was read."""
+
+    found: Found
+    lines: list[Line]
+    due: list[tuple[str, list[Shown]]]
+    columns: tuple[str, ...]
+    rows: int
+    version: str
+
+
+async def _values(ask: Ask, known: str = "") -> dict[str, object]:
+    """Give what the page shows; nothing when the browser has it already: what it has is `known`."""
     whose = _whose(ask)
     search, below = _search(ask, whose), below_of(ask.query("below"))
     instance = instance_of(ask)
 
-    def read(
-        tx: Transaction,
-    ) -> tuple[Found, list[Line], list[tuple[str, list[Shown]]], tuple[str, ...], int]:
+    def read(tx: Transaction) -> _Read | None:
         archived = ask.house.store.marks(tx, login_key(whose.login), ARCHIVED)
         columns, rows = _view(dict(ask.house.store.filters(tx, ask.key, _VIEW)), search.section)
-        period = span(search, ask.now, ask.zone)
-        found = find(tx, Login(whose.login), search, archived, period, below, rows)
+        due = due_lists(tx, ask, whose)
+        around = repr((archived, columns, rows, due, follow_ups(tx, key_of(whose))))
+        walk = Walk(tx, Login(whose.login), span(search, ask.now, ask.zone), below)
+        put_aside = search.section is Section.ARCHIVED  # by hand, and from anywhere in the past
+        if not put_aside and version_of(walk, known, around) == known:
+            return None
+        found = find(walk, search, archived, rows)
+        version = version_of(
+            walk, str(len(walk.portions)), repr(found.sent) + around if put_aside else around
+        )
         listed = lines(tx, found.sent, key_of(whose), instance, archived)
-        return found, listed, due_lists(tx, ask, whose), columns, rows
+        return None if version == known else _Read(found, listed, due, columns, rows, version)
 
-    found, listed, due, columns, rows = await ask.house.database.read(read)
-    told = repr((listed, found.numbers, found.more, due, columns))
+    given = await ask.house.database.read(read)
+    if given is None:
+        return {}
     here = search.link(below=ask.query("below"))
     return {
         "search": search,
         "whose": whose,
         "mine": whose is ask.rep,
-        "lines": listed,
-        "numbers": found.numbers,
+        "lines": given.lines,
+        "numbers": given.found.numbers,
         "sections": SECTIONS,
-        "more": search.link(below=found.more) if found.more else "",
-        "due": due,
-        "columns": columns,
-        "rows": rows,
+        "more": search.link(below=given.found.more) if given.found.more else "",
+        "due": given.due,
+        "columns": given.columns,
+        "rows": given.rows,
         "query": here,
-        "labels": {one: ask.words(f"center.column_{one}") for one in columns},
+        "labels": {one: ask.words(f"center.column_{one}") for one in given.columns},
         "states": states(ask.words),
-        "version": hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:16],
+        "version": given.version,
     }
 
 
