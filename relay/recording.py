@@ -49,6 +49,11 @@ _LAST_ROUND = 5.0
 """Seconds that a round gets to end when the relay stops; what it had begun is looked for by the next one."""
 
 
+def words_of(pause: Mapping[str, object]) -> str:
+    """Say why records wait, by one of the pauses of `Recording.status`."""
+    return f"Salesforce: {pause.get('code')}: {pause.get('reason')}; tried again at {pause.get('until')}"
+
+
 class RecordingMeter(Protocol):
     """Hears of calls and records; relay.metrics.Metrics is one."""
 

@@ -17,6 +17,7 @@ from relay.cli.common import (
     wake_service,
     with_store,
 )
+from relay.cli.pauses import explained
 from relay.cli.queue_choice import Choice, chosen
 from relay.cli.queue_shape import shape, why
 from relay.cli.show import LimitOption, ago, delivery_json, print_json, print_table
@@ -79,6 +80,7 @@ def list_command(
     found, total = with_store(configuration, read)
     if choice.ids and not found:
         fail(_nothing(choice.ids))
+    found = explained(configuration.state_dir, found)
     if json:
         print_json("relay.queue.list/1", [delivery_json(delivery) for delivery in found])
         return
@@ -109,7 +111,7 @@ def show(
     if not queue_ids:
         fail(_nothing(ids))
     shown = with_store(configuration, lambda database: stories(database, queue_ids, 1))
-    show_stories(shown, "relay.queue.show/1" if json else None)
+    show_stories(shown, configuration.state_dir, "relay.queue.show/1" if json else None)
 
 
 @chosen

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from relay.cli.common import ConfigOption, JsonOption, fail, load_configuration, with_store
+from relay.cli.pauses import pauses_of
 from relay.cli.queue_choice import Choice, chosen
 from relay.cli.show import Json, ago, instant, print_json, print_table, safe
 from relay.clock import SystemClock
@@ -15,6 +16,7 @@ from relay.errors import CommandError
 from relay.queue.rows import address
 from relay.queue.selection import Selection
 from relay.queue.survey import AGES, By, Cause, Causes, RouteOf, Shape, go_through
+from relay.recording import EVERYBODY, words_of
 from relay.web.admin import ask
 
 Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=5000, help="Show at most so many rows.")]
@@ -55,13 +57,14 @@ def why(
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Group what waits by its reason, with what to do; and list the hops that are left alone just now."""
+    """Group what waits by its reason, with what to do; and tell what is left alone just now: hops, and Salesforce."""
     configuration = load_configuration(context, config)
     causes = Causes(_one_selection(choice))
     with_store(configuration, lambda database: go_through(database, causes))
     largest, hops = causes.largest(limit), _hops_in_trouble(configuration)
+    pauses = pauses_of(configuration.state_dir)
     if json:
-        print_json("relay.queue.why/1", [_cause_json(cause) for cause in largest], hops=hops)
+        print_json("relay.queue.why/1", [_cause_json(cause) for cause in largest], hops=hops, pauses=pauses)
         return
     now = SystemClock().now()
     for cause in largest:
@@ -74,6 +77,9 @@ def why(
         )
         where = f"hop {safe(str(hop['host']))} (route {safe(str(hop['route']))})"
         typer.echo(f"{where} {stands}: {safe(str(hop['trouble']))}; {again}")
+    for pause in pauses or ():
+        who = "everybody" if pause.get("identity") == EVERYBODY else pause.get("identity") or "who looks up"
+        typer.echo(f"recording pauses for {safe(str(who))}: {safe(words_of(pause))}")
     if not largest:
         typer.echo("nothing waits")
     _tell_of_rest(len(causes.found) - len(largest))

@@ -23,7 +23,7 @@ from relay.cli.common import (
 )
 from relay.cli.queue_choice import Choice, chosen
 from relay.cli.records_import import import_mail
-from relay.cli.records_shown import Shown, nothing_to_undo, print_items, print_whole, shown
+from relay.cli.records_shown import Shown, nothing_to_undo, print_items, print_whole, shown, with_reasons
 from relay.cli.show import LimitOption, safe
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
@@ -88,7 +88,7 @@ def list_command(
     found = with_store(configuration, read)
     if choice.ids and not found:
         fail(_nothing(choice.ids))
-    print_items("relay.records.list/1", found, json=json)
+    print_items("relay.records.list/1", with_reasons(configuration.state_dir, found), json=json)
     if not (found or final or choice.states or json):
         typer.echo("nothing is open; --all shows what is final, too", err=True)
 
@@ -104,7 +104,7 @@ def _listed(tx: Transaction, wanted: Sequence[Selection], limit: int) -> list[Li
 def show(context: typer.Context, ids: Ids, json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show records whole: on whom they stand and why, and what went wrong."""
     configuration = load_configuration(context, config)
-    found = _found(configuration, ids)
+    found = with_reasons(configuration.state_dir, _found(configuration, ids))
     if json:
         print_items("relay.records.show/1", found, json=True)
         return

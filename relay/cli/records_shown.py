@@ -1,10 +1,12 @@
 """How `relay records` shows records: one line for each, and the whole of one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import typer
 
+from relay.cli.pauses import explained
 from relay.cli.show import Json, ago, instant, minute, print_json, print_table, safe
 from relay.clock import SystemClock
 from relay.ids import DeliveryId
@@ -30,6 +32,12 @@ def shown(tx: Transaction, deliveries: Sequence[ListedDelivery]) -> list[Shown]:
     ids: list[DeliveryId] = [one.id for one in deliveries]
     records, recordings = store.of_deliveries(tx, ids), store.recordings(tx, ids)
     return [Shown(one, records[one.id], recordings.get(one.id)) for one in deliveries]
+
+
+def with_reasons(state_dir: Path, found: Sequence[Shown]) -> list[Shown]:
+    """Give those that wait for nothing but Salesforce a reason, while the service leaves it alone."""
+    deliveries = explained(state_dir, [one.delivery for one in found])
+    return [replace(one, delivery=delivery) for one, delivery in zip(found, deliveries, strict=True)]
 
 
 def items(found: Sequence[Shown]) -> list[Json]:

@@ -1,9 +1,11 @@
 """The story of a message, for `relay trace` and `relay queue show`: what was decided, each delivery, each event."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
+from relay.cli.pauses import explained
 from relay.cli.show import Json, delivery_json, event_json, instant, minute, print_json, safe
 from relay.log_lines import Discretion, TextLines
 from relay.maillog.store import LoggedEvent, MailLog
@@ -34,8 +36,9 @@ async def stories(database: SqliteDatabase, queries: Sequence[str], limit: int) 
     return found
 
 
-def show_stories(shown: Sequence[Story], schema: str | None) -> None:
+def show_stories(found: Sequence[Story], state_dir: Path, schema: str | None) -> None:
     """Print stories: as JSON when a schema is given, else for people."""
+    shown = [_explained(story, state_dir) for story in found]
     if schema is not None:
         print_json(schema, [story_json(story) for story in shown])
         return
@@ -44,6 +47,11 @@ def show_stories(shown: Sequence[Story], schema: str | None) -> None:
             print()
         for line in story_lines(story):
             print(line)
+
+
+def _explained(story: Story, state_dir: Path) -> Story:
+    deliveries = tuple(explained(state_dir, story.message.deliveries))
+    return replace(story, message=replace(story.message, deliveries=deliveries))
 
 
 def story_json(story: Story) -> Json:

@@ -33,4 +33,4 @@ def trace(
     shown = with_store(configuration, lambda database: stories(database, [words], limit))
     if not shown:
         fail(f"no message is known by {words!r}")
-    show_stories(shown, "relay.trace/1" if json else None)
+    show_stories(shown, configuration.state_dir, "relay.trace/1" if json else None)

@@ -1,17 +1,22 @@
 """What keeps recording from going on is said once, wherever somebody looks, and ends as soon as it is mended."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from relay.demo.salesforce.faults import over_limit
+from relay.demo.salesforce.faults import Action, Injected, over_limit
 from relay.demo.salesforce.simulator import Simulator
 from relay.queue.model import State
+from tests.support.admin_socket import answering
+from tests.support.command import relay
 from tests.support.recording_house import RecordingHouse, recording_house
 from tests.support.salesforce import people
 from tests.support.salesforce import salesforce as salesforce
+
+REASON = "Salesforce: SERVER_UNAVAILABLE: The server is unavailable; tried again at 2"
 
 
 def pauses(house: RecordingHouse) -> list[tuple[str, str]]:
@@ -57,3 +62,30 @@ def new_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     kept = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, *kept).decode()
+
+
+async def test_what_waits_for_a_salesforce_that_is_gone_says_so(
+    tmp_path: Path, salesforce: Simulator
+) -> None:
+    """A mail whose first attempt falls into an absence has the service's reason wherever it is shown, stored nowhere."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, space=None) as house:
+        salesforce.inject(Injected(Action.ANSWER, status=503, times=None))
+        for _ in range(4):
+            await house.wait_for(await house.accept(), State.DEFERRED)
+        message = await house.accept()
+        await house.wait_for(message, State.ACTIVE)
+
+        async def told(*command: str) -> str:
+            ran = await asyncio.to_thread(relay, *command, "-c", str(house.configuration.path))
+            return ran.out
+
+        commands = [(*one, message) for one in (("records", "list"), ("records", "show"), ("trace",))]
+        commands += [("queue", "list", message), ("queue", "show", message)]
+        for one in commands:
+            assert REASON not in await told(*one)
+        with answering(tmp_path, {"salesforce": house.recording.status()}):
+            for one in commands:
+                assert REASON in " ".join((await told(*one)).split())
+            assert f"recording pauses for everybody: {REASON}" in await told("queue", "why")
+        assert (await house.delivery(message)).reason == ""
