@@ -17,6 +17,7 @@ _LONGEST_HEADER = 500
 _NEVER = "—"
 _KIB = 1024
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_HALF_YEAR = 183
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +71,13 @@ class Words:
     def moment(self, when: datetime | None) -> str:
         """Write date and time of day, such as 22 November 2026, 14:05; a dash for never."""
         return _NEVER if when is None else self("date.moment", day=self.day(when), clock=f"{when:%H:%M}")
+
+    def brief(self, when: datetime, now: datetime) -> str:
+        """Write an instant as shortly as can be: 14:05 when it is of the same day, else 20 Nov 14:05, or 20 Nov 2025."""
+        if when.date() == now.date():
+            return f"{when:%H:%M}"
+        day = f"{when.day} {self(f'date.month.{when.month}')[:3]}"
+        return f"{day} {when:%H:%M}" if abs((now - when).days) < _HALF_YEAR else f"{day} {when.year}"
 
 
 @lru_cache(maxsize=len(LANGUAGES))

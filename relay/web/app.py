@@ -47,7 +47,7 @@ from relay.storage.database import Database
 from relay.web.access import PageRoute
 from relay.web.actions import Actions
 from relay.web.asking import House
-from relay.web.guard import Guarded, error_page, nobody
+from relay.web.guard import Guarded, error_page, somebody
 from relay.web.headers import SecurityHeaders
 from relay.web.rendering import Renderer
 from relay.web.static import Static
@@ -114,7 +114,7 @@ def page_app(
 
     async def wrong(request: Request, exc: Exception) -> Response:
         status = exc.status_code if isinstance(exc, HTTPException) else 500
-        return error_page(nobody(request, house), status)
+        return error_page(await somebody(request, house), status)
 
     mounted: list[BaseRoute] = [Route("/static/{name}", file)]
     mounted += [Route(one.path, Guarded(one, house), methods=[one.method]) for one in routes]

@@ -5,6 +5,7 @@ A page's handler runs only after all of that; what it raises becomes a page that
 
 import logging
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 
@@ -63,9 +64,7 @@ class Guarded:
         await response(scope, receive, send)
 
     async def _answer(self, ask: Ask) -> Response:
-        ask.session, ask.someone = await who(ask)
-        if ask.someone is not None:
-            ask.words = words(ask.someone.language)
+        await _recognise(ask)
         if not self._route.access.allows(ask.role):
             return _turned_away(ask)
         if self._route.method == "POST":
@@ -96,6 +95,20 @@ def nobody(request: Request, house: House) -> Ask:
     language = preferred(request.headers.get("accept-language", ""))
     cookies = read_cookies(request.cookies, secure=secure)
     return Ask(request, house, words(language), cookies, secure=secure)
+
+
+async def somebody(request: Request, house: House) -> Ask:
+    """Take in a request that no route is for: who is signed in sees the menu, in their language."""
+    ask = nobody(request, house)
+    with suppress(StorageError):
+        await _recognise(ask)
+    return ask
+
+
+async def _recognise(ask: Ask) -> None:
+    ask.session, ask.someone = await who(ask)
+    if ask.someone is not None:
+        ask.words = words(ask.someone.language)
 
 
 async def who(ask: Ask) -> tuple[Session | None, Rep | None]:

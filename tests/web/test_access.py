@@ -121,3 +121,16 @@ async def test_get_changes_nothing(tmp_path: Path) -> None:
             answer = await bea.get(target(route) + "?login=ana&mode=off")
             assert answer.status == 405 or route.path in shown, route.path
         assert await page.audited() == []
+
+
+async def test_where_there_is_nothing_the_menu_is_still_there(tmp_path: Path) -> None:
+    """An address that no page has says so in the language of who is signed in, with the way back."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        await ana.post("/settings/account", language="sv", time_zone="UTC")
+        lost = await ana.get("/nothing/here")
+        assert lost.status == 404
+        assert '<html lang="sv">' in lost.text
+        assert 'href="/today"' in lost.text
+        stranger = await page.visitor().get("/nothing/here")
+        assert (stranger.status, 'href="/today"' in stranger.text) == (404, False)

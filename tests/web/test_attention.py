@@ -81,7 +81,7 @@ async def test_advice_is_given_in_the_reader_s_language(tmp_path: Path) -> None:
         text = (await ana.get("/attention")).text
         assert "En valideringsregel i din organisation" in text
         assert "Någon har hållit kvar det" in text
-        assert "`relay queue release`" in text
+        assert "<code>relay queue release</code>" in text
         assert "Somebody held it" not in text
 
 

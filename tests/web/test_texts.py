@@ -2,6 +2,7 @@
 
 import re
 import string
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,13 @@ def test_a_text_that_is_not_there_is_seen() -> None:
     assert words("en")("no.such.key") == "no.such.key"
     assert words("xx").language == "en"
     assert words("sv").count("sign_in.blocked", 1) != words("sv").count("sign_in.blocked", 2)
+
+
+@pytest.mark.parametrize(
+    ("language", "days", "told"),
+    [("en", 0, "14:05"), ("en", 2, "22 Nov 14:05"), ("sv", 2, "22 nov 14:05"), ("es", 400, "20 oct 2025")],
+)
+def test_an_instant_in_a_list_is_as_short_as_its_distance_allows(language: str, days: int, told: str) -> None:
+    """The time of day alone today, day and month for months, and the year beyond."""
+    now = datetime(2026, 11, 24, 14, 5, tzinfo=UTC)
+    assert words(language).brief(now - timedelta(days=days), now) == told
