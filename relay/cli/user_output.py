@@ -49,13 +49,19 @@ def print_reps(reps: Sequence[Rep], *, reveal: bool, default_mode: Mode) -> None
 def _row(rep: Rep, *, reveal: bool, default_mode: Mode) -> tuple[str, ...]:
     bcc = rep.email_to_salesforce
     return (
-        rep.login + (" (disabled)" if rep.disabled else ""),
+        rep.login + _disabled(rep),
         _mode(rep, default_mode),
         _signs_in_with(rep),
         "-" if bcc is None else bcc.reveal() if reveal else str(bcc),
         rep.origin,
         ", ".join(str(address) for address in rep.addresses),
     )
+
+
+def _disabled(rep: Rep) -> str:
+    """Say that a rep is disabled, and by whom where that was on the page."""
+    who = rep.changed_by("disabled")
+    return f" (disabled{f', {who}' if who else ''})" if rep.disabled else ""
 
 
 def _mode(rep: Rep, default_mode: Mode) -> str:

@@ -121,3 +121,5 @@ class UserSettings(Settings):
     """What the rep may do on the page."""
     reminders: UserReminderSettings | None = None
     """The rep's reminders; as the settings of all say when not given."""
+    disabled: Flag = False
+    """Whether the rep is kept from signing in and sending."""

@@ -83,5 +83,7 @@ class WebSettings(Settings):
         "reminders",
     )
     """What reps may change for themselves on the page; admins may lock any of it for all."""
+    may_disable: Flag = True
+    """Whether admins may disable reps of the settings on the page, and enable them again."""
     digest: str = "17:30"
     """When the daily digest goes out to those who need it, in the rep's time zone; `off`: never."""

@@ -28,6 +28,9 @@ PERSONAL: Mapping[str, str] = {
 }
 """What a rep may change, and the word of web.may_change that allows it; "": always."""
 
+DISABLED = "disabled"
+"""What an admin may change for a rep of the settings, where web.may_disable allows it."""
+
 FOR_ALL = (
     "logging.mode",
     "logging.record",
@@ -104,10 +107,20 @@ def _merged(rep: Rep, changes: Changes, settings: RelaySettings, taken: Collecti
         )
         rep = replace(rep, addresses=rep.addresses + more, changed=rep.changed + marks)
     for change in changes.settings.get(key, ()):
-        counts = change.key in PERSONAL and allowed(change.key, settings, changes.locked)
-        if counts and not _needs_salesforce(change, settings):
+        if _counts(change, settings, changes.locked) and not _needs_salesforce(change, settings):
             rep = _with_change(rep, change)
     return rep
+
+
+def may_disable(settings: RelaySettings) -> bool:
+    """Tell whether admins may disable reps of the settings on the page."""
+    return (settings.web or WebSettings()).may_disable
+
+
+def _counts(change: Change, settings: RelaySettings, locked: Collection[str]) -> bool:
+    if change.key == DISABLED:
+        return may_disable(settings)
+    return change.key in PERSONAL and allowed(change.key, settings, locked)
 
 
 def _needs_salesforce(change: Change, settings: RelaySettings) -> bool:
@@ -150,6 +163,8 @@ def _applied(rep: Rep, key: str, value: object) -> Rep:
             return replace(rep, language=str(value))
         case "time_zone":
             return replace(rep, time_zone=str(value))
+        case "disabled" if isinstance(value, bool):
+            return replace(rep, disabled=value)
         case _:
             raise ValueError(key)
 
@@ -247,6 +262,7 @@ def _in_force(user: UserSettings, rep: Rep) -> dict[str, object]:
         "language": rep.language,
         "time_zone": rep.time_zone,
         "addresses": tuple(map(str, rep.addresses)),
+        "disabled": rep.disabled,
     }
     if rep.reminders is not None:
         found["reminders"] = UserReminderSettings(sync="two_way" if rep.reminders == "two_way" else "off")

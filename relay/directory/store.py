@@ -232,6 +232,7 @@ def _rep_of(user: UserSettings, path: str, place: Callable[[str], str], problems
         language=user.language,
         time_zone=user.time_zone,
         web_role=user.web_role,
+        disabled=user.disabled,
         reminders=None if user.reminders is None else user.reminders.sync,
         origin=place(f"{path}.login"),
         name=user.name or "",

@@ -35,6 +35,8 @@ INSERT INTO page_code (code_hash, purpose, login_key, subject, created_at, expir
 """A code or link goes out."""
 DROP_CODES = "DELETE FROM page_code WHERE login_key = ? AND purpose = ? AND subject = ?"
 """Codes that a newer one replaces."""
+FORGET_CODES = "DELETE FROM page_code WHERE login_key = ? AND purpose = ?"
+"""All codes and links of a purpose that went out to somebody."""
 COUNT_CODES = "SELECT count(*) FROM page_code WHERE login_key = ? AND purpose = ? AND created_at > ?"
 """How many went out lately."""
 FIND_CODE = """
@@ -221,6 +223,10 @@ class PageStore:
         """Count a wrong guess; after the fifth the code works no more."""
         tx.execute(COUNT_TRY, (login_key, purpose, subject))
         tx.execute(DROP_TRIED, (MAXIMUM_TRIES,))
+
+    def forget_codes(self, tx: Transaction, login_key: str, purpose: str) -> None:
+        """Let every link that went out to somebody for a purpose work no more."""
+        tx.execute(FORGET_CODES, (login_key, purpose))
 
     def drop_codes(self, tx: Transaction, login_key: str, purpose: str, subject: str = "") -> None:
         """Let a code work no more."""

@@ -67,6 +67,7 @@ def change(tx: Transaction) -> None:
     changes = ChangeStore()
     changes.set(tx, "bo", "mode", "off", "bo", NOW)
     changes.set(tx, "bo", "exclude", {"recipients": ["bank.example"]}, "bo", NOW)
+    changes.set(tx, "bo", "disabled", True, "bea", NOW)
     changes.set(tx, "", "logging.match.nobody", "skip", "bea", NOW)
     changes.set(tx, "", "logging.nonsense", "skip", "bea", NOW)
     changes.set(tx, "", "server.hostname", "evil.example", "bea", NOW)
@@ -80,7 +81,10 @@ def test_the_list_shows_who_changed_what(folder: Path) -> None:
     assert (shown["mode"], shown["addresses"]) == ("off", ["bo@example.com", "bo@other.example"])
     assert shown["changed"]["mode"] == "page: bo"
     assert shown["changed"]["addresses.1"] == "page: verified"
-    assert "off (page: bo)" in run(folder, "user", "list").stdout
+    assert (shown["disabled"], shown["changed"]["disabled"]) == (True, "page: bea")
+    text = run(folder, "user", "list").stdout
+    assert "off (page: bo)" in text
+    assert "bo (disabled, page: bea)" in text
 
 
 def test_config_show_prints_what_is_in_force(folder: Path) -> None:
@@ -90,6 +94,7 @@ def test_config_show_prints_what_is_in_force(folder: Path) -> None:
     found = {item["path"]: (item["value"], item["place"]) for item in items}
     assert found["logging.match.nobody"] == ("skip", "page: bea")
     assert found["users.0.mode"] == ("off", "page: bo")
+    assert found["users.0.disabled"] == (True, "page: bea")
     assert found["users.0.exclude.recipients"][0] == ["bank.example"]
     assert found["users.0.addresses"][0] == ["bo@example.com", "bo@other.example"]
     assert found["server.hostname"][0] == "relay.example.com"

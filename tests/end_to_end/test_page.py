@@ -266,6 +266,27 @@ async def test_a_revoked_app_password_ends_the_next_sign_in(
             await asyncio.to_thread(house.connected)
 
 
+async def test_a_rep_of_the_settings_is_disabled(house: House, browser: Browser) -> None:
+    """At once: a connection that is signed in already takes no more mail, and the next sign-in fails, till enabled."""
+    client = await asyncio.to_thread(house.connected)
+    try:
+        async with signed_in(house, browser, "bea", "/admin/users") as window:
+            row = window.tab.get_by_role("row", name="ana@example.com")
+            await row.locator("summary").click()
+            await row.get_by_role("button", name="Disable").click()
+            await window.tab.wait_for_url("**said=disabled")
+            code, _ = await asyncio.to_thread(client.mail, "ana@example.com")
+            assert code == 530
+            with pytest.raises(smtplib.SMTPAuthenticationError):
+                await asyncio.to_thread(house.connected)
+            await row.locator("summary").click()
+            await row.get_by_role("button", name="Enable").click()
+            await window.tab.wait_for_url("**said=enabled")
+        await asyncio.to_thread(lambda: house.connected().quit())
+    finally:
+        client.close()
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 async def test_reminders_in_step_with_salesforce(house: House, browser: Browser, javascript: bool) -> None:
     """Switched on, the first sync seen, added here, completed there, deleted on either side, Salesforce down between."""

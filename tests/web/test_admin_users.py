@@ -2,11 +2,23 @@
 
 from pathlib import Path
 
-from relay.directory.credentials import Wrong
+from relay.directory.credentials import Verdict, Wrong
 from tests.support.builders import new_message, to_recipient
-from tests.support.page import APP_PASSWORD, PASSWORD, link_in, open_page
+from tests.support.page import APP_PASSWORD, PASSWORD, SETTINGS, Page, link_in, open_page
 
 HERE = "/admin/users"
+
+
+async def sign_in(page: Page, secret: str) -> Verdict:
+    """Sign ana in at SMTP."""
+    return await page.credentials.verify("ana", secret.encode(), "192.0.2.1")
+
+
+async def entering(page: Page) -> bool:
+    """Sign ana in at the page by password; tell whether that worked."""
+    visitor = page.visitor()
+    await visitor.get("/sign-in")
+    return (await visitor.post("/sign-in", login="ana", password=PASSWORD)).status == 303
 
 
 async def test_all_reps_are_listed(tmp_path: Path) -> None:
@@ -48,7 +60,6 @@ async def test_a_lost_account_is_shut(tmp_path: Path) -> None:
         assert (await ana.get("/settings/account")).status == 303
         await bea.post(f"{HERE}/revoke", login="ana")
         assert isinstance(await page.credentials.verify("ana", APP_PASSWORD.encode(), "192.0.2.1"), Wrong)
-        assert (await bea.post(f"{HERE}/disable", login="ana", do="disable")).status == 400
         await bea.post(f"{HERE}/disable", login="dan", do="enable")
         assert not page.rep("dan").disabled
         dan = await page.signed_in("dan")
@@ -57,3 +68,77 @@ async def test_a_lost_account_is_shut(tmp_path: Path) -> None:
         assert isinstance(await page.credentials.verify("dan", PASSWORD.encode(), "192.0.2.1"), Wrong)
         told = ["bea signed_out ana", "bea tokens.revoked ana", "bea enabled dan", "bea disabled dan"]
         assert await page.audited() == told
+
+
+async def test_a_rep_of_the_settings_is_disabled_and_enabled(tmp_path: Path) -> None:
+    """At once: no session, no sign-in by any password, no link; it is shown who did it; what ended stays ended."""
+    async with open_page(tmp_path) as page:
+        bea, ana = await page.signed_in("bea"), await page.signed_in("ana")
+        assert not isinstance(await sign_in(page, APP_PASSWORD), Wrong)
+        await bea.post(f"{HERE}/invite", login="ana")
+        link = link_in((await page.mail())[-1])
+        assert (await bea.post(f"{HERE}/disable", login="ana", do="disable")).status == 303
+        assert (await ana.get("/settings/account")).location.startswith("/sign-in")
+        for secret in (APP_PASSWORD, PASSWORD):
+            assert isinstance(await sign_in(page, secret), Wrong)
+        assert await entering(page) is False
+        sent = len(await page.mail())
+        await ana.post("/forgot", login="ana")
+        assert len(await page.mail()) == sent
+        text = (await bea.get(HERE)).text
+        assert "disabled" in text
+        assert "page: bea" in text
+
+        await bea.post(f"{HERE}/disable", login="ana", do="enable")
+        assert page.rep("ana").changed_by("disabled") == ""
+        assert not isinstance(await sign_in(page, APP_PASSWORD), Wrong)
+        assert await entering(page) is True
+        assert (await ana.get("/settings/account")).status == 303
+        assert (await page.visitor().get(link)).status == 404
+        assert (await page.audited())[-2:] == ["bea enabled ana", "ana sign_in ana"]
+
+
+async def test_who_may_disable_whom(tmp_path: Path) -> None:
+    """Admins alone, and not themselves; nobody lets themselves in again, by whatever form."""
+    async with open_page(tmp_path) as page:
+        bea, ana, cid = [await page.signed_in(one) for one in ("bea", "ana", "cid")]
+        for browser in (ana, cid):
+            assert (await browser.post(f"{HERE}/disable", login="bo", do="disable")).status == 403
+        assert (await bea.post(f"{HERE}/disable", login="BEA", do="disable")).status == 400
+        assert (await bea.post(f"{HERE}/disable", login="nobody", do="disable")).status == 404
+        assert not any(page.rep(one).disabled for one in ("ana", "bo", "bea", "cid"))
+        await bea.post(f"{HERE}/disable", login="ana", do="disable")
+        for target in (f"{HERE}/disable", "/settings/account", "/settings/exclusions"):
+            answer = await ana.post(target, login="ana", do="enable", disabled="false", language="sv")
+            assert answer.status in (303, 403)
+        assert page.rep("ana").disabled
+        assert page.rep("ana").language == "en"
+
+
+async def test_the_settings_may_keep_it_from_the_page(tmp_path: Path) -> None:
+    """With web.may_disable: false no button, no change; one that was made before does not count meanwhile."""
+    async with open_page(tmp_path) as page:
+        bea = await page.signed_in("bea")
+        await bea.post(f"{HERE}/disable", login="ana", do="disable")
+        assert page.rep("ana").disabled
+    async with open_page(tmp_path, SETTINGS + "web: {may_disable: false}\n") as page:
+        assert not page.rep("ana").disabled
+        bea = await page.signed_in("bea")
+        assert (await bea.post(f"{HERE}/disable", login="ana", do="disable")).status == 400
+        assert (await bea.get(HERE)).text.count('value="enable"') == 1  # dan, of the store
+        await bea.post(f"{HERE}/disable", login="dan", do="enable")
+        assert not page.rep("dan").disabled
+
+
+async def test_a_rep_who_was_entered_disabled(tmp_path: Path) -> None:
+    """The settings say it, an admin may lift it, and the page says who did."""
+    settings = SETTINGS.replace(
+        "addresses: [bo@example.com],", "addresses: [bo@example.com], disabled: true,"
+    )
+    async with open_page(tmp_path, settings) as page:
+        assert page.rep("bo").disabled
+        bea = await page.signed_in("bea")
+        await bea.post(f"{HERE}/disable", login="bo", do="enable")
+        assert (page.rep("bo").disabled, page.rep("bo").changed_by("disabled")) == (False, "page: bea")
+        await bea.post(f"{HERE}/disable", login="bo", do="disable")
+        assert (page.rep("bo").disabled, page.rep("bo").changed_by("disabled")) == (True, "")

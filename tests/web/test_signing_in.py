@@ -171,6 +171,19 @@ async def test_a_link_is_for_a_while(tmp_path: Path) -> None:
         assert (await visitor.get("/choose-password/" + "A" * 43)).status == 404
 
 
+async def test_choosing_a_password_ends_every_other_link(tmp_path: Path) -> None:
+    """Somebody who read the rep's mail in between cannot choose once more."""
+    async with open_page(tmp_path) as page:
+        visitor = page.visitor()
+        await visitor.get("/forgot")
+        for _ in range(2):
+            await visitor.post("/forgot", login="ana")
+        first, second = [link_in(mail) for mail in (await page.mail())[-2:]]
+        new = "quite another passphrase"
+        assert (await visitor.post(first, password=new, repeated=new)).status == 303
+        assert (await page.visitor().get(second)).status == 404
+
+
 async def test_changing_the_password_needs_the_present_one(tmp_path: Path) -> None:
     """Whoever finds an open browser cannot take the account over; other browsers are signed out."""
     async with open_page(tmp_path) as page:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from relay.directory.changes import DISABLED, may_disable
 from relay.directory.model import Rep, login_key
 from relay.directory.store import ORIGIN, RepChange
 from relay.ids import Login, instant_of
@@ -12,7 +13,7 @@ from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.pages.password import new_link, send_link
-from relay.web.store import INVITE
+from relay.web.store import INVITE, RESET
 
 HERE = "/admin/users"
 _LAST_SENT = "SELECT max(id) FROM message WHERE login = ?"
@@ -40,11 +41,8 @@ class Row:
     mode: str
     last_sent: int | None
     sessions: int
-
-    @property
-    def in_store(self) -> bool:
-        """Tell whether the page may change more than what stands in the settings."""
-        return self.rep.origin == ORIGIN
+    may_disable: bool
+    """Whether who asks may disable the rep, or enable them again."""
 
 
 async def show(ask: Ask) -> Response:
@@ -62,7 +60,13 @@ async def show(ask: Ask) -> Response:
     sent, sessions = await ask.house.database.read(read)
     wanted = ask.query("q").casefold()
     rows = [
-        Row(rep, str(_mode(ask, rep)), sent.get(rep.login), sessions.get(login_key(rep.login), 0))
+        Row(
+            rep,
+            str(_mode(ask, rep)),
+            sent.get(rep.login),
+            sessions.get(login_key(rep.login), 0),
+            _may_disable(ask, rep),
+        )
         for rep in reps
         if wanted in f"{rep.login} {rep.name} {' '.join(map(str, rep.addresses))}".casefold()
     ]
@@ -115,19 +119,44 @@ async def revoke(ask: Ask) -> Response:
 
 
 async def disable(ask: Ask) -> Response:
-    """Keep a rep of the store from signing in and sending, or let them again; nobody disables themselves."""
+    """Keep a rep from signing in and sending, or let them again; nobody disables themselves.
+
+    For a rep of the settings it is a change laid over them, where web.may_disable allows it.
+    """
     rep = _rep(ask)
-    if rep.origin != ORIGIN or login_key(rep.login) == ask.key:
+    if not _may_disable(ask, rep):
         raise ask.refuse(400)
     wanted = ask.field("do") == "disable"
 
     def change(tx: Transaction) -> None:
-        ask.house.reps.set(tx, rep.login, RepChange(disabled=wanted))
+        if rep.origin == ORIGIN:
+            ask.house.reps.set(tx, rep.login, RepChange(disabled=wanted))
+        if rep.origin == ORIGIN or wanted is _entered_disabled(ask, rep):
+            ask.house.changes.drop(tx, rep.login, DISABLED)
+        else:
+            ask.house.changes.set(tx, rep.login, DISABLED, wanted, ask.rep.login, ask.now)
         if wanted:
-            ask.house.store.end_sessions(tx, login_key(rep.login))
+            _forget(tx, ask, login_key(rep.login))
         ask.audit(tx, "disabled" if wanted else "enabled", rep.login)
 
     return await _changed(ask, change, "disabled" if wanted else "enabled")
+
+
+def _may_disable(ask: Ask, rep: Rep) -> bool:
+    allowed = rep.origin == ORIGIN or may_disable(ask.house.configuration.settings)
+    return allowed and login_key(rep.login) != ask.key
+
+
+def _entered_disabled(ask: Ask, rep: Rep) -> bool:
+    users, key = ask.house.configuration.settings.users, login_key(rep.login)
+    return any(user.disabled for user in users if login_key(user.login) == key)
+
+
+def _forget(tx: Transaction, ask: Ask, key: str) -> None:
+    """End what would let a disabled rep in again the moment they are enabled: sessions and links to choose a password."""
+    ask.house.store.end_sessions(tx, key)
+    for purpose in (RESET, INVITE):
+        ask.house.store.forget_codes(tx, key, purpose)
 
 
 async def _changed(ask: Ask, unit: Callable[[Transaction], None], said: str) -> Response:

@@ -101,6 +101,8 @@ async def choose(ask: Ask) -> Response:
         taken = [ask.house.store.take_code(tx, ask.path("code"), one, ask.now) for one in (RESET, INVITE)]
         if not any(taken):
             return False
+        for purpose in (RESET, INVITE):
+            ask.house.store.forget_codes(tx, login_key(rep.login), purpose)
         set_password(ask.house, tx, rep, encoded)
         ask.house.store.end_sessions(tx, login_key(rep.login))
         ask.audit(tx, "password.chosen")

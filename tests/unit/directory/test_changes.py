@@ -73,6 +73,16 @@ def test_what_cannot_be_used_is_left_out(key: str, value: object) -> None:
     assert merged(of_ana((key, value))) == ANA
 
 
+@pytest.mark.parametrize("entered", [False, True])
+def test_a_rep_of_the_settings_is_disabled_where_they_allow_it(entered: bool) -> None:
+    """With who did it; with web.may_disable: false what was entered holds."""
+    rep, change = replace(ANA, disabled=entered), of_ana(("disabled", not entered))
+    found = merged(change, rep=rep)
+    assert (found.disabled, found.changed_by("disabled")) == (not entered, "page: ana")
+    closed = SETTINGS.model_copy(update={"web": WebSettings.model_validate({"may_disable": False})})
+    assert merged(change, closed, rep) == rep
+
+
 def test_nobody_becomes_an_admin_by_a_change() -> None:
     """Roles, logins and ids are entered, never changed on the page."""
     keys = ("web_role", "login", "salesforce_user_id", "disabled", "origin")
