@@ -1,16 +1,14 @@
 """What the running service waits for before it records anything: told where records wait, and stored with none of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from relay.cli.show import Json
 from relay.clock import SystemClock
-from relay.delivery_kind import Transport
 from relay.errors import CommandError
-from relay.queue.model import State
 from relay.queue.selection import ListedDelivery
 from relay.recording import EVERYBODY, words_of
+from relay.salesforce.waiting import explained, waits_for_salesforce
 from relay.web.admin import ask
 
 
@@ -24,16 +22,10 @@ def pauses_of(state_dir: Path) -> list[Json] | None:
     return [one for one in paused or () if isinstance(one, Mapping)]
 
 
-def explained(state_dir: Path, deliveries: Sequence[ListedDelivery]) -> list[ListedDelivery]:
+def with_reasons(state_dir: Path, deliveries: Sequence[ListedDelivery]) -> tuple[ListedDelivery, ...]:
     """Give deliveries with a reason for those that wait for nothing but Salesforce, while everybody leaves it alone."""
     now = SystemClock().now()
-    waiting = {one.id for one in deliveries if _waits(one, now)}
+    waiting = any(waits_for_salesforce(one, now) for one in deliveries)
     found = (pauses_of(state_dir) or ()) if waiting else ()
     why = next((words_of(one) for one in found if one.get("identity") == EVERYBODY), "")
-    return [replace(one, reason=why) if why and one.id in waiting else one for one in deliveries]
-
-
-def _waits(one: ListedDelivery, now: int) -> bool:
-    due = one.next_attempt_at is None or one.next_attempt_at <= now
-    is_silent = one.transport is Transport.SALESFORCE and not one.reason and due
-    return is_silent and one.state in (State.QUEUED, State.ACTIVE)
+    return explained(deliveries, why, now)

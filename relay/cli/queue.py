@@ -17,7 +17,7 @@ from relay.cli.common import (
     wake_service,
     with_store,
 )
-from relay.cli.pauses import explained
+from relay.cli.pauses import with_reasons
 from relay.cli.queue_choice import Choice, chosen
 from relay.cli.queue_shape import shape, why
 from relay.cli.show import LimitOption, ago, delivery_json, print_json, print_table
@@ -80,11 +80,11 @@ def list_command(
     found, total = with_store(configuration, read)
     if choice.ids and not found:
         fail(_nothing(choice.ids))
-    found = explained(configuration.state_dir, found)
+    shown = with_reasons(configuration.state_dir, found)
     if json:
-        print_json("relay.queue.list/1", [delivery_json(delivery) for delivery in found])
+        print_json("relay.queue.list/1", [delivery_json(delivery) for delivery in shown])
         return
-    print_deliveries(found)
+    print_deliveries(shown)
     if total > len(found):
         typer.echo(f"{len(found)} of {total} shown; -n {total} shows all", err=True)
 

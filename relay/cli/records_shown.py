@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from relay.cli.pauses import explained
+from relay.cli import pauses
 from relay.cli.show import Json, ago, instant, minute, print_json, print_table, safe
 from relay.clock import SystemClock
 from relay.ids import DeliveryId
@@ -36,7 +36,7 @@ def shown(tx: Transaction, deliveries: Sequence[ListedDelivery]) -> list[Shown]:
 
 def with_reasons(state_dir: Path, found: Sequence[Shown]) -> list[Shown]:
     """Give those that wait for nothing but Salesforce a reason, while the service leaves it alone."""
-    deliveries = explained(state_dir, [one.delivery for one in found])
+    deliveries = pauses.with_reasons(state_dir, [one.delivery for one in found])
     return [replace(one, delivery=delivery) for one, delivery in zip(found, deliveries, strict=True)]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from relay.cli.pauses import explained
+from relay.cli.pauses import with_reasons
 from relay.cli.show import Json, delivery_json, event_json, instant, minute, print_json, safe
 from relay.log_lines import Discretion, TextLines
 from relay.maillog.store import LoggedEvent, MailLog
@@ -50,7 +50,7 @@ def show_stories(found: Sequence[Story], state_dir: Path, schema: str | None) ->
 
 
 def _explained(story: Story, state_dir: Path) -> Story:
-    deliveries = tuple(explained(state_dir, story.message.deliveries))
+    deliveries = with_reasons(state_dir, story.message.deliveries)
     return replace(story, message=replace(story.message, deliveries=deliveries))
 
 

@@ -5,7 +5,7 @@ itself recorded.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import HTMLResponse, Response
 
@@ -14,6 +14,8 @@ from relay.ids import number_of, queue_id_of
 from relay.maillog.store import LoggedEvent
 from relay.queue.model import FINAL
 from relay.queue.selection import FoundMessage
+from relay.salesforce.outcomes import paused
+from relay.salesforce.waiting import explained
 from relay.storage.database import Transaction
 from relay.web.access import Access, PageRoute, get
 from relay.web.asking import Ask
@@ -81,10 +83,12 @@ async def show(ask: Ask) -> Response:
         return line, shown_recording(tx, [one.id for one in found.deliveries], instance)
 
     line, recording = await ask.house.database.read(read)
+    deliveries = explained(found.deliveries, _why_it_waits(ask), ask.now)
     return ask.render(
         "message.html",
         200,
-        message=found,
+        message=replace(found, deliveries=deliveries),
+        reasons={one.id: one.reason for one in deliveries},
         mine=mine,
         line=line,
         recording=recording,
@@ -93,6 +97,13 @@ async def show(ask: Ask) -> Response:
         kept=mine and any(one.state not in FINAL for one in found.deliveries),
         size=ask.words.size(found.octets),
     )
+
+
+def _why_it_waits(ask: Ask) -> str:
+    """Say that Salesforce does not answer; "" while it does."""
+    client = ask.house.actions.salesforce()
+    gone = client.gone() if client is not None else None
+    return str(paused(gone, ask.now).reply) if gone is not None else ""
 
 
 async def body(ask: Ask) -> Response:
