@@ -139,6 +139,12 @@ class Service:
             check=False,
         )
 
+    def peak_memory(self) -> int:
+        """Give the most octets of memory that the running process has had so far (VmHWM of proc(5))."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
     def logs(self) -> str:
         """Give everything it has written."""
         return self.log.read_text("utf-8", "replace") if self.log.exists() else ""

@@ -8,11 +8,12 @@ import pytest
 
 from relay.demo.salesforce.faults import Action, Injected
 from relay.demo.salesforce.simulator import Simulator
+from tests.support.api_mode import api_mode
 from tests.support.crash_left import Snapshot
 from tests.support.crash_load import Load
 from tests.support.crash_stage import KILLED, Stage, crash_stage
 from tests.support.eventually import eventually
-from tests.support.salesforce import rep
+from tests.support.running import Settings, with_changes
 from tests.support.salesforce import salesforce as salesforce
 
 VICTIM = "victim@buyer.example"
@@ -58,27 +59,9 @@ POINTS = (
 )
 
 
-def _settings(salesforce: Simulator, folder: Path) -> dict[str, object]:
-    (folder / "salesforce.secret").write_text(salesforce.client_secret)
-    user = rep(salesforce)
-    return {
-        "salesforce": {
-            "instance": salesforce.url,
-            "tls_ca": str(salesforce.ca_file),
-            "timeout": "5s",
-            "auth": {
-                "kind": "client_credentials",
-                "client_id": salesforce.client_id,
-                "client_secret": {"file": str(folder / "salesforce.secret")},
-            },
-        },
-        "logging": {
-            "mode": "api",
-            "capture": {"bcc_recipients": True, "attachments": "files"},
-            "match": {"nobody": "skip"},
-        },
-        "users": [{"login": "ana", "addresses": ["ana@example.com"], "salesforce_user_id": user}],
-    }
+def _settings(salesforce: Simulator, folder: Path) -> Settings:
+    files = {"bcc_recipients": True, "attachments": "files"}
+    return with_changes(api_mode(salesforce, folder, capture=files), {"salesforce": {"timeout": "5s"}})
 
 
 def _rows(stage: Stage) -> dict[str, int]:
