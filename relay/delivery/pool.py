@@ -1,8 +1,8 @@
 """The connections to one hop: reused, limited in number, and left alone for a while when the hop is in trouble.
 
 Transactions wait in one line for all connections of the hop; a connection takes the next one as soon as it can.
-The line is bounded by what the queue attempts at once, and whoever waits in it ends when a connection does: every
-stage of every transaction has a limit.
+The line is bounded by what the queue attempts at once, for a slow hop by less (relay.delivery.line), and whoever waits
+in it ends when a connection does: every stage of every transaction has a limit.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from relay.delivery.client import Opened
 from relay.delivery.connection import Connection
 from relay.delivery.happening import Answered, Happening, Kind, Paced, Stage, Trouble
 from relay.delivery.hop import Hop
+from relay.delivery.line import LONG, Line
 from relay.delivery.pace import Pace
 from relay.delivery.transaction import Report, Transaction
 from relay.status import Reply
@@ -27,6 +28,8 @@ SHORTEST_PAUSE = 5.0
 LONGEST_PAUSE = 30.0
 """Seconds a hop in trouble is left alone, growing from the first to the second."""
 _CLOSING_WAIT = 5.0
+_WATCHED = 10.0
+"""Seconds that a long line is watched before it is judged: longer than a hop may delay its greeting."""
 _TRIES = 2
 """Connections that may be lost before anything of a transaction is answered, until that is its outcome."""
 
@@ -65,6 +68,10 @@ class Pool:
         self._clock = clock
         self._observe = observe
         self._waiting: deque[Transaction] = deque()
+        self._line = Line()
+        self._taken = 0
+        """Transactions that connections have taken from the line."""
+        self._watch: asyncio.TimerHandle | None = None
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []
         self._opening: set[asyncio.Task[None]] = set()
@@ -81,8 +88,12 @@ class Pool:
             transaction.end(Trouble(Stage.CONNECT, Kind.LOCAL, "the relay is stopping"))
         elif self._pace.limited and (paced := self._paced(transaction)) is not None:
             transaction.end(paced)
+        elif self._line.each and len(self._waiting) >= LONG:
+            transaction.end(self._later())
         else:
             self._waiting.append(transaction)
+            if len(self._waiting) > LONG and self._watch is None:
+                self._watch_line()
             self._pump()
         try:
             return await transaction.done
@@ -101,6 +112,25 @@ class Pool:
         mailbox = "" if own else str(transaction.message.envelope.reverse_path)
         wait, limit = self._pace.take(mailbox, len(transaction.deliveries), self._clock.monotonic())
         return Paced(limit, wait) if limit else None
+
+    def _watch_line(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._watch = loop.call_later(_WATCHED, self._look, self._taken, loop.time())
+
+    def _look(self, taken: int, since: float) -> None:
+        """Judge the line by how it moved, and send away those at its end for whom the hop is too slow."""
+        seconds = asyncio.get_running_loop().time() - since
+        stay = self._line.look(len(self._waiting), self._taken - taken, seconds)
+        while len(self._waiting) > stay:
+            transaction = self._waiting.pop()
+            if not transaction.abandoned:
+                transaction.end(self._later())
+        self._watch = None
+        if self._line.each or len(self._waiting) > LONG:
+            self._watch_line()
+
+    def _later(self) -> Paced:
+        return Paced(f"{self.hop.connections} connections at once, and the hop is slow", self._line.later())
 
     def state(self) -> HopState:
         """Tell how the hop stands."""
@@ -138,6 +168,8 @@ class Pool:
     async def close(self) -> None:
         """Say QUIT on what is idle, drop what is not, and wait until all are gone; within a few seconds."""
         self._closed = True
+        if self._watch is not None:
+            self._watch.cancel()
         for task in self._opening:
             task.cancel()
         connections = list(self._connections)
@@ -162,6 +194,7 @@ class Pool:
         while self._waiting:
             transaction = self._waiting.popleft()
             if not transaction.abandoned:
+                self._taken += 1
                 return transaction
         return None
 

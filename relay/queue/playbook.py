@@ -79,8 +79,8 @@ PLAYS: tuple[Play, ...] = (
     ),
     _play(
         "pace",
-        "Nothing: it goes as soon as the limits of its route allow. Raise limits.messages_per_minute or"
-        " limits.recipients_per_day of the route if the provider allows more.",
+        "Nothing: it goes as soon as the limits of its route allow. Raise limits.messages_per_minute,"
+        " limits.recipients_per_day or limits.connections of the route if the provider allows more.",
         "paced by the settings",
     ),
     _play(

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from relay.delivery import pool
 from relay.delivery.courier import SmtpCourier
+from relay.delivery.line import LONG, PATIENCE
 from relay.outcome import Deferred, Outcome, Sent
 from tests.support.clock import FakeClock
 from tests.support.hop import Act, SayAndDrop, ScriptedHop
@@ -265,6 +267,34 @@ async def test_a_hop_in_trouble_uses_up_no_pace(courier: MakeCourier) -> None:
             assert "450 4.3.2 no" in text((await send(sender, batch()))[0])
         clock.advance(60)
         assert isinstance((await send(sender, batch()))[0], Sent)
+
+
+# A slow hop
+
+
+async def test_a_slow_hop_does_not_keep_the_room_of_all(
+    courier: MakeCourier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who would wait too long behind others comes back later, each at a time of its own, and that is no attempt."""
+    monkeypatch.setattr(pool, "_WATCHED", 1.0)
+    async with ScriptedHop() as hop:
+        hop.gate.clear()
+        sender = courier(route(hop.port, connections=1))
+        attempts = [asyncio.create_task(send(sender, batch(first_id=n))) for n in range(60)]
+        done, _ = await asyncio.wait(attempts, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0)
+        late = [outcome for task in attempts if task.done() for outcome in task.result()]
+        waits = [one.retry_after for one in late if isinstance(one, Deferred) and not one.attempted]
+        assert done
+        assert len(waits) == len(late)
+        assert 60 - 1 - PATIENCE <= len(late) <= 60 - 1 - LONG
+        assert "1 connections at once, and the hop is slow" in text(late[0])
+        assert all(wait is not None and 30.0 <= wait <= 300.0 for wait in waits)
+        (more,) = await send(sender, batch(first_id=60))  # nor does it begin to wait now
+        assert isinstance(more, Deferred)
+        hop.gate.set()
+        sent = [outcome for outcomes in await asyncio.gather(*attempts) for outcome in outcomes]
+        assert sum(isinstance(outcome, Sent) for outcome in sent) == 60 - len(late)
 
 
 # Cancelling
