@@ -19,6 +19,7 @@ from relay.errors import StorageError
 from relay.ids import DeliveryId
 from relay.maillog.store import MailLog
 from relay.outcome import Deferred, Outcome, Sent
+from relay.queue.content import SpoolFiles
 from relay.queue.model import Batch, Delivery, QueuedMessage
 from relay.queue.rules import rules_of
 from relay.queue.store import QueueStore
@@ -86,13 +87,17 @@ class Recording:
         now_due: Callable[[], None],
         rules: "Callable[[], Rules] | None" = None,
         space_per_call: float | None = None,
+        spool: SpoolFiles | None = None,
+        scarce: Callable[[], bool] = lambda: False,
     ) -> None:
         """`now_due` is told when something in the queue is due at once; by `rules` recipients are left out.
 
+        While the disk is `scarce`, mail that waits for a match gives up its text in the `spool`.
         `space_per_call` is for tests: see relay.salesforce.gathering.
         """
         self._space_per_call = space_per_call
         self._rules = rules
+        self._spool, self._scarce = spool, scarce
         self._database, self._queue, self._mail_log = database, queue, mail_log
         self._clock, self._directory, self._meter, self._now_due = clock, directory, meter, now_due
         self._settings: object = _NO_SETTINGS
@@ -230,6 +235,11 @@ class Recording:
         if self._clock.monotonic() >= self._forget_at:
             self._forget_at = self._clock.monotonic() + _FORGET_EVERY
             await forget(self._tools, self._keep)
+        if self._spool is not None and self._scarce():
+            from relay.salesforce.shortening import shorten
+
+            if await shorten(self._tools, self._spool):
+                return _SHORTEST_LOOK
         return await step(self._tools)
 
     def hurry(self) -> None:

@@ -144,6 +144,8 @@ class Service:
             meter,
             self._due_now,
             lambda: self.built.rules,
+            spool=self.spool,
+            scarce=lambda: not self.has_room(2),
         )
         self.runner = Runner(
             database,
@@ -255,9 +257,9 @@ class Service:
 
     # Watching
 
-    def has_room(self) -> bool:
-        """Tell whether there is disk enough for another message."""
-        return self.disk.free() >= self.built.configuration.settings.limits.minimum_free_disk
+    def has_room(self, times: int = 1) -> bool:
+        """Tell whether there is disk enough for another message; with 2 whether there will be for a while."""
+        return self.disk.free() >= times * self.built.configuration.settings.limits.minimum_free_disk
 
     async def _watch(self) -> None:
         """Look for changed reps and at the disk, every second and when told; and measure how late the loop is."""

@@ -41,6 +41,9 @@ SPOOLED = (
 )
 """The spool files of some messages."""
 
+REPLACE_CONTENT = "UPDATE content SET prefix = x'', skips = '', spool_name = NULL, wire = ? WHERE message = ?"
+"""The content of one message is this from now on."""
+
 FORGET_CONTENT = "DELETE FROM content WHERE message IN ({marks})"
 """The content of some messages goes."""
 
@@ -107,10 +110,18 @@ class Ending:
 
     def forget_content(self, tx: Transaction, numbers: Sequence[int]) -> None:
         """Delete the content of messages; a spool file goes when that is durable."""
+        self._remove_spooled(tx, numbers)
+        execute_in(tx, FORGET_CONTENT, (), numbers)
+
+    def replace_content(self, tx: Transaction, number: int, wire: bytes) -> None:
+        """Put this in the place of what is kept of a message; a spool file goes when that is durable."""
+        self._remove_spooled(tx, [number])
+        tx.execute(REPLACE_CONTENT, (wire, number))
+
+    def _remove_spooled(self, tx: Transaction, numbers: Sequence[int]) -> None:
         if self.remove_spooled is not None:
             for name in look_up_in(tx, SPOOLED, numbers):
                 tx.on_commit(partial(self.remove_spooled, name))
-        execute_in(tx, FORGET_CONTENT, (), numbers)
 
 
 def closing_of(tx: Transaction, number: int) -> Closing | None:

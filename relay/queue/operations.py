@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from relay.delivery_kind import Role
-from relay.ids import number_of
+from relay.ids import QueueId, number_of
 from relay.queue.ending import Ending
 from relay.queue.listing import Listing
 from relay.queue.model import TRANSITIONS, State
@@ -104,6 +104,10 @@ class Operations(Listing):
         )
         self._close(tx, changed)
         return changed
+
+    def replace_content(self, tx: Transaction, message: QueueId, wire: bytes) -> None:
+        """Keep this, in wire form, in the place of a message's content: only when nobody is sent it any more."""
+        self._ending.replace_content(tx, number_of(message), wire)
 
     def _close(self, tx: Transaction, changed: Sequence[ListedDelivery]) -> None:
         for message in dict.fromkeys(delivery.message for delivery in changed):

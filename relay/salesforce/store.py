@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from relay.config.model import Mode
 from relay.ids import DeliveryId, Login, QueueId, number_of, queue_id_of
 from relay.queue.model import State
+from relay.queue.operations import UNMATCHED
 from relay.queue.rows import integer, optional_text, text
 from relay.salesforce.model import Fault, Made
 from relay.salesforce.record_rows import (
@@ -149,6 +150,15 @@ WITH_LATE = f"""
 
 SET_LATE = "UPDATE recording SET late = ? WHERE delivery = ?"
 """These are still waited for."""
+
+SPOOLED_UNMATCHED = f"""
+    SELECT r.message FROM recording r JOIN delivery d ON d.id = r.delivery JOIN content c ON c.message = r.message
+    WHERE r.rematch_at IS NOT NULL AND d.state = 'held' AND d.reason LIKE '{UNMATCHED}%' AND c.spool_name IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.message = r.message AND o.id <> d.id
+            AND o.state IN ('waiting', 'queued', 'active', 'deferred', 'held'))
+    ORDER BY r.message LIMIT ?
+"""  # noqa: S608 - a word of ours
+"""Messages that wait for nothing but a match, with content that takes room in the spool; the oldest first."""
 
 FORGET = """
     DELETE FROM recording WHERE delivery IN (
@@ -325,6 +335,10 @@ class RecordStore:
     def rematch_at(self, tx: Transaction, delivery: DeliveryId, at: int | None) -> None:
         """Have a message matched again then; None: never."""
         tx.execute(REMATCH_AT, (at, delivery))
+
+    def spooled_unmatched(self, tx: Transaction, limit: int) -> list[QueueId]:
+        """Give messages that wait for nothing but a match, with their content in the spool; the oldest first."""
+        return [queue_id_of(integer(row[0])) for row in tx.execute(SPOOLED_UNMATCHED, (limit,))]
 
     def with_late(self, tx: Transaction, after: DeliveryId, limit: int) -> list[RecordingRow]:
         """Give recorded messages of which some recipients did not have the mail then; in the order of deliveries."""

@@ -66,8 +66,11 @@ class RecordingHouse:
     courier: ScriptedCourier
     recording: Recording
     runner: Runner
+    spool: Spool
     records: RecordStore = field(default_factory=RecordStore)
     running: list[asyncio.Task[None]] = field(default_factory=list)
+    scarce: bool = False
+    """Whether the disk is nearly full."""
 
     def start(self) -> None:
         """Set the queue to work."""
@@ -81,8 +84,9 @@ class RecordingHouse:
         subject: str = "The offer",
         content: bytes | None = None,
         mode: str = "api",
+        spooled: bool = False,
     ) -> QueueId:
-        """Take in a mail of a rep, with a record; give its queue id."""
+        """Take in a mail of a rep, with a record; give its queue id. `spooled`: its content is in the spool."""
         people = recipients or (OUT,)
         number = self.runner.next_number()
         identifier = message_id or f"<{number}@example.com>"
@@ -93,12 +97,19 @@ class RecordingHouse:
             login=login,
             accepted_at=self.clock.now(),
             content=text,
+            spool_name=await self._spooled(text) if spooled else None,
             message_id=identifier,
             subject=subject,
             mode=mode,
         )
         await self.runner.accept(message, [*map(to_recipient, people), record("salesforce")], ())
         return queue_id_of(message.number)
+
+    async def _spooled(self, text: bytes) -> str:
+        file = self.spool.create()
+        file.write(text)
+        await file.sync()
+        return file.name
 
     async def delivery(self, message: QueueId) -> ListedDelivery:
         """Give the record of a message as people are shown it."""
@@ -260,11 +271,13 @@ async def recording_house(
         lambda: house.runner.wake(),
         lambda: compile_rules(configuration.settings, configuration.place, directory.reps()),
         space,
+        spool,
+        lambda: house.scarce,
     )
     recording.use(configuration)
     runner = Runner(database, queue, mail_log, spool, [courier, recording], rules, clock, meter=meter)
     house = RecordingHouse(
-        salesforce, configuration, clock, database, queue, mail_log, courier, recording, runner
+        salesforce, configuration, clock, database, queue, mail_log, courier, recording, runner, spool
     )
     if start:
         house.start()
