@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from relay.cli.common import EXIT_USAGE, ConfigOption, JsonOption, fail, load_configuration, with_store
+from relay.cli.pauses import pause_lines, pauses_of
 from relay.cli.show import event_json, print_json, print_line, read_since
 from relay.cli.story import event_line
 from relay.clock import SystemClock
@@ -68,6 +69,8 @@ def log(
             print_json("relay.log/1", [event_json(one) for one in found])
             return
         printer.show(found)
+        for line in pause_lines(pauses_of(configuration.state_dir) or ()):
+            typer.echo(line, err=True)  # an absence is no event of each message that waits for its end
         if follow:
             await _follow(database, mail_log, wanted, found, printer)
 

@@ -1,9 +1,9 @@
 """What the running service waits for before it records anything: told where records wait, and stored with none of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from relay.cli.show import Json
+from relay.cli.show import Json, safe
 from relay.clock import SystemClock
 from relay.errors import CommandError
 from relay.queue.selection import ListedDelivery
@@ -20,6 +20,13 @@ def pauses_of(state_dir: Path) -> list[Json] | None:
         return None
     paused = salesforce.get("paused") if isinstance(salesforce, Mapping) else None
     return [one for one in paused or () if isinstance(one, Mapping)]
+
+
+def pause_lines(pauses: Iterable[Json]) -> list[str]:
+    """Tell pauses for people, a line each."""
+    who = {EVERYBODY: "everybody", "": "who looks up"}
+    names = [(str(one.get("identity")), words_of(one)) for one in pauses]
+    return [f"recording pauses for {safe(who.get(name, name))}: {safe(words)}" for name, words in names]
 
 
 def with_reasons(state_dir: Path, deliveries: Sequence[ListedDelivery]) -> tuple[ListedDelivery, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from relay.cli.common import ConfigOption, JsonOption, fail, load_configuration, with_store
-from relay.cli.pauses import pauses_of
+from relay.cli.pauses import pause_lines, pauses_of
 from relay.cli.queue_choice import Choice, chosen
 from relay.cli.show import Json, ago, instant, print_json, print_table, safe
 from relay.clock import SystemClock
@@ -16,7 +16,6 @@ from relay.errors import CommandError
 from relay.queue.rows import address
 from relay.queue.selection import Selection
 from relay.queue.survey import AGES, By, Cause, Causes, RouteOf, Shape, go_through
-from relay.recording import EVERYBODY, words_of
 from relay.web.admin import ask
 
 Rows = Annotated[int, typer.Option("--limit", "-n", min=1, max=5000, help="Show at most so many rows.")]
@@ -77,9 +76,8 @@ def why(
         )
         where = f"hop {safe(str(hop['host']))} (route {safe(str(hop['route']))})"
         typer.echo(f"{where} {stands}: {safe(str(hop['trouble']))}; {again}")
-    for pause in pauses or ():
-        who = "everybody" if pause.get("identity") == EVERYBODY else pause.get("identity") or "who looks up"
-        typer.echo(f"recording pauses for {safe(str(who))}: {safe(words_of(pause))}")
+    for line in pause_lines(pauses or ()):
+        typer.echo(line)
     if not largest:
         typer.echo("nothing waits")
     _tell_of_rest(len(causes.found) - len(largest))

@@ -35,7 +35,9 @@ async def shorten(tools: Tools, spool: SpoolFiles) -> bool:
         for one in done:
             tools.queue.replace_content(tx, one, without_text(kept[one], now))
         events = [
-            DeliveryChanged(at=now, message=one, verb="held", targets=(), by="relay", reason=_WHY)
+            DeliveryChanged(
+                at=now, message=one, verb="held", targets=("salesforce",), by="relay", reason=_WHY
+            )
             for one in done
         ]
         tools.mail_log.append(tx, events)

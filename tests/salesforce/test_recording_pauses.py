@@ -78,7 +78,7 @@ async def test_what_waits_for_a_salesforce_that_is_gone_says_so(
 
         async def told(*command: str) -> str:
             ran = await asyncio.to_thread(relay, *command, "-c", str(house.configuration.path))
-            return ran.out
+            return ran.out + ran.err
 
         commands = [(*one, message) for one in (("records", "list"), ("records", "show"), ("trace",))]
         commands += [("queue", "list", message), ("queue", "show", message)]
@@ -88,4 +88,5 @@ async def test_what_waits_for_a_salesforce_that_is_gone_says_so(
             for one in commands:
                 assert REASON in " ".join((await told(*one)).split())
             assert f"recording pauses for everybody: {REASON}" in await told("queue", "why")
+            assert f"recording pauses for everybody: {REASON}" in await told("log")
         assert (await house.delivery(message)).reason == ""
