@@ -28,6 +28,8 @@ from relay.cli.show import LimitOption, safe
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
 from relay.delivery_kind import Role
+from relay.directory.model import Directory
+from relay.directory.store import DirectoryStore
 from relay.errors import RelayError
 from relay.ids import DeliveryId
 from relay.maillog.store import MailLog
@@ -266,6 +268,10 @@ def undo(
             typer.echo(f"{each.delivery.message}: {why}", err=True)
 
 
+def _directory(tx: Transaction, configuration: Configuration) -> Directory:
+    return DirectoryStore().snapshot(tx, configuration.settings, configuration.place)
+
+
 def _amend(
     context: typer.Context,
     configuration: Configuration,
@@ -286,7 +292,8 @@ def _amend(
                 if configuration.settings.salesforce is None:
                     fail("salesforce: is not in the settings", EXIT_CONFIG)
                 clock = SystemClock()
-                client = open_client(configuration, clock, database=database)
+                directory = await database.read(partial(_directory, configuration=configuration))
+                client = open_client(configuration, clock, database=database, reps=directory.reps())
                 try:
                     means = Amending(database, client, clock, caller(), because)
                     results.extend(await do(means, some))

@@ -41,7 +41,6 @@ def client_of(
     *,
     meter: SalesforceMeter | None = None,
     database: Database | None = None,
-    stand_in: str | None = None,
 ) -> SalesforceClient:
     """Make what asks Salesforce; the settings name an organisation. Nothing is called yet."""
     settings = configuration.settings.salesforce
@@ -53,7 +52,6 @@ def client_of(
         clock=clock,
         meter=meter,
         tokens=StoredTokens(database, clock) if database is not None else None,
-        stand_in=stand_in,
     )
 
 
@@ -78,11 +76,7 @@ def tools_of(
         kept.lookup.use(logging.match)
         return replace(kept, settings=logging, retry=retry)
     client = client_of(configuration, secret, clock, meter=meter, database=database)
-    for rep in directory().reps():
-        if not rep.disabled:
-            client.identity_of(
-                rep
-            )  # the first of them looks up for all where nobody is named for it, else the next
+    client.stand_in_by(directory().reps())
     return Tools(
         database=database,
         queue=queue,

@@ -4,7 +4,7 @@ The calls themselves are made in a few worker threads of their own; simple-sales
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,16 +73,11 @@ class SalesforceClient:
         clock: Clock,
         meter: SalesforceMeter | None = None,
         tokens: TokenKeeper | None = None,
-        stand_in: str | None = None,
     ) -> None:
-        """Make the client; nothing is called or loaded yet.
-
-        `stand_in` is the Salesforce username that looks up for all when the sign-in is jwt as each rep and
-        `look_up_as` is not given; else, or when that one may not sign in, those do that are used.
-        """
+        """Make the client; nothing is called or loaded yet."""
         self._settings = settings
         self._clock = clock
-        self._stand_ins = dict.fromkeys([stand_in] if stand_in else [])
+        self._stand_ins: dict[str, None] = {}
 
         def provider(kept: RefreshTokens | None) -> TokenProvider:
             return TokenProvider(
@@ -94,6 +89,15 @@ class SalesforceClient:
         )
         self._descriptions: Hourly[Description | None] = Hourly(clock)
         self._picklists: Hourly[tuple[PicklistRow, ...]] = Hourly(clock)
+
+    def stand_in_by(self, reps: Iterable[Rep]) -> None:
+        """Have these look up for all when the sign-in is jwt as each rep, and nobody is named for it.
+
+        The first does; when that one may not, the next. Whoever records is one of them, too, after these.
+        """
+        for rep in reps:
+            if not rep.disabled:
+                self.identity_of(rep)
 
     def identity_of(self, rep: Rep) -> str:
         """Give the identity that this rep's records are written as: "" for one integration user, else a username.

@@ -16,14 +16,12 @@ def open_client(
 ) -> SalesforceClient:
     """Make the client; nothing is called yet. The settings must name an organisation.
 
-    Without a database, a refresh token that Salesforce replaces is lost. Of the reps, the first with a Salesforce
-    username looks up for all where the sign-in is as each rep and nobody else is named.
+    Without a database, a refresh token that Salesforce replaces is lost. Of the reps, the first who may looks up for
+    all where the sign-in is as each rep and nobody else is named.
     """
     base = configuration.path.parent
-    return client_of(
-        configuration,
-        lambda reference: read_secret(reference, base),
-        clock,
-        database=database,
-        stand_in=next((rep.salesforce_username for rep in reps if rep.salesforce_username), None),
+    client = client_of(
+        configuration, lambda reference: read_secret(reference, base), clock, database=database
     )
+    client.stand_in_by(reps)
+    return client

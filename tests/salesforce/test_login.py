@@ -47,7 +47,8 @@ async def test_jwt_without_somebody_to_look_up(salesforce: Simulator) -> None:
     """Where look_up_as is not given, the rep who is named first looks up for all."""
     rep(salesforce)
     settings = org_settings(salesforce, by_jwt(salesforce))
-    async with salesforce_client(settings, secrets=secrets_of(salesforce), stand_in=REP_USERNAME) as client:
+    async with salesforce_client(settings, secrets=secrets_of(salesforce)) as client:
+        client.stand_in_by([ANA])
         assert (await client.whoami()).username == REP_USERNAME
     async with salesforce_client(settings, secrets=secrets_of(salesforce)) as client:
         with pytest.raises(SalesforceError):

@@ -248,6 +248,21 @@ async def test_undoing_what_nobody_knows_of(tmp_path: Path, salesforce: Simulato
         assert len(salesforce.rows("EmailMessage")) == 1
 
 
+async def test_undoing_as_each_rep(tmp_path: Path, salesforce: Simulator) -> None:
+    """With nobody named to look up, what nobody knows of is looked for all the same, and deleted."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, kind="jwt") as house:
+        message = await house.accept()
+        await house.recorded(message)
+        forget = (
+            "UPDATE record SET state = 'started', salesforce_id = NULL, changed_at = changed_at - 3600000000"
+        )
+        await house.database.write(lambda tx: tx.execute(forget))
+        ran = await records(house, "undo", message)
+        assert ran.code == 0, ran.err
+        assert not salesforce.rows("EmailMessage")
+
+
 async def test_a_restored_backup(tmp_path: Path, salesforce: Simulator) -> None:
     """What was recorded after a backup was made is found when the backup is put back and released: not made again."""
     people(salesforce, 1)

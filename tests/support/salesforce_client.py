@@ -79,7 +79,6 @@ async def salesforce_client(
     meter: Meter | None = None,
     secrets: dict[str, str] | None = None,
     tokens: TokenKeeper | None = None,
-    stand_in: str | None = None,
 ) -> AsyncIterator[SalesforceClient]:
     """Make a client, and close it."""
     client = SalesforceClient(
@@ -89,7 +88,6 @@ async def salesforce_client(
         clock=clock or SystemClock(),
         meter=meter,
         tokens=tokens,
-        stand_in=stand_in,
     )
     try:
         yield client
