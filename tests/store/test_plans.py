@@ -1,5 +1,6 @@
 """How SQLite goes about the statements that mail waits for: none of them may look at the whole history or queue."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from relay.queue.model import State
 from relay.queue.selection import OPEN, Selection, where
 from relay.storage.connection import LAST_ID, connect
 from relay.storage.migrate import migrate, migrations
+from relay.web import center, sent_mail
 
 QUEUE = where(Selection(sender="ana@*"), OPEN)[0]
 EVENTS_SINCE = "id > ? AND id >= ? AND at >= ?"
@@ -106,6 +108,22 @@ def test_recovery_walks_the_open_messages_only(connection: apsw.Connection, sql:
     assert "SEARCH delivery USING INDEX delivery_of_message (message=?)" in plan
     assert "SEARCH message USING COVERING INDEX message_open (closed_at=?)" in plan
     assert not [step for step in plan if step.startswith("SCAN")]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *(sent_mail.LISTED.format(chosen=one) for one in (sent_mail.OF_REP, sent_mail.OF_ALL, sent_mail.ONE)),
+        sent_mail.GIVEN_UP,
+        center.ALL_FOLLOW_UPS,
+    ],
+)
+def test_a_list_of_the_page_walks_no_table(connection: apsw.Connection, sql: str) -> None:
+    """Mail, deliveries, records and reminders are found by their indexes, whatever the history holds."""
+    marks = (None,) * (len(set(re.findall(r"\?\d", sql))) or sql.count("?"))
+    plan = [str(row[3]) for row in connection.execute("EXPLAIN QUERY PLAN " + sql, marks).fetchall()]
+    walked = [step for step in plan if re.match(r"SCAN (message|delivery|record|reminder)\b", step)]
+    assert not walked
 
 
 def test_a_claim_costs_the_same_in_a_long_queue(connection: apsw.Connection) -> None:

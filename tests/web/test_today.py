@@ -184,3 +184,12 @@ async def test_a_record_that_is_taken_back_changes_the_list(tmp_path: Path) -> N
         add = "INSERT INTO record (key, message, delivery, login, identity, object, state, created_at, changed_at) VALUES ('k', ?, ?, 'ana', 'main', 'Task', 'undone', 1, 2)"
         await page.house.database.write(lambda tx: tx.execute(add, (number_of(message), key)))
         assert (await ana.get(asked)).status == 200
+
+
+async def test_a_subject_is_shown_as_it_was_written(tmp_path: Path) -> None:
+    """Quotes, backslashes and whatever else JSON writes otherwise come out as they went in."""
+    async with open_page(tmp_path) as page:
+        await sent(page, subject='Say "yes" \\u0041 \x01 é 🎉')
+        assert (
+            "Say &#34;yes&#34; \\u0041 \x01 é 🎉" in (await (await page.signed_in("ana")).get("/today")).text
+        )
