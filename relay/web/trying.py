@@ -101,7 +101,8 @@ async def _asked(t: Words, client: SalesforceClient, rep: Rep) -> list[Check]:
     usage = client.usage()
     if usage is not None:
         left = Check(
-            "ok" if usage.percent < 80 else "warn", t("try.calls", used=usage.used, maximum=usage.maximum)
+            "ok" if usage.percent < 80 else "warn",
+            t("try.calls", used=t.number(usage.used), maximum=t.number(usage.maximum)),
         )
         checks.append(left)
     return checks

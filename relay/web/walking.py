@@ -110,6 +110,8 @@ def _logged(ask: Ask, message: FoundMessage) -> Walked:
         case State.DEFERRED:
             again = t("walk.deferred", reason=plain(t, one.reason), at=ask.moment(one.next_attempt_at))
             return Walked("log", "wait", again)
+        case State.QUEUED if one.next_attempt_at is not None and one.next_attempt_at > ask.now:
+            return Walked("log", "wait", t("walk.delayed", at=ask.moment(one.next_attempt_at)))
         case _:
             return Walked("log", "wait", t("walk.logging"))
 

@@ -50,6 +50,15 @@ async def test_an_export_holds_what_was_found_and_is_recorded(tmp_path: Path) ->
         assert "'=cmd" in table.text
         assert BCC not in lines.text + table.text
         assert [one.split()[1] for one in await page.audited()] == ["messages.exported"] * 2
+        await sent(page, subject="Another offer")
+        for query, subjects in (
+            ("q=another", ["Another offer"]),
+            ("q=another&rep=bo", []),
+            ("q=another&logged=logged", []),
+            ("rep=ana&logged=needs_you", ["Another offer", "=cmd|' /C calc'!A0"]),
+        ):
+            answer = await cid.get(f"/admin/messages/export?format=jsonl&{query}")
+            assert [json.loads(line)["subject"] for line in answer.text.splitlines()] == subjects, query
 
 
 async def test_searches_are_kept_and_forgotten(tmp_path: Path) -> None:

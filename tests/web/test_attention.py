@@ -174,3 +174,17 @@ async def test_nobody_acts_on_anothers_mail(tmp_path: Path) -> None:
 def test_a_record_is_found_in_what_was_typed(text: str, found: str) -> None:
     """An id or the address of a page; a user is no record that mail stands on."""
     assert record_id(text) == found
+
+
+async def test_mail_that_is_matched_again_says_when_and_its_page_leads_here(tmp_path: Path) -> None:
+    """Diagnostics shows the next automatic try; the page of the mail has the way to what can be done."""
+    async with open_page(tmp_path) as page:
+        message, key = await held(page, fault=None, unmatched=("kim@buyer.example",))
+        again = page.clock.now() + 3600 * 10**6
+        told = Told(key, message, Login("ana"), unmatched=("kim@buyer.example",), rematch_at=again)
+        await page.house.database.write(lambda tx: RecordStore().tell(tx, [told], page.clock.now()))
+        ana = await page.signed_in("ana")
+        shown = (await ana.get("/diagnostics")).text
+        assert "needs action" not in shown
+        assert "15:13" in shown
+        assert 'class="button" href="/attention"' in (await ana.get(f"/messages/{message}")).text

@@ -45,9 +45,11 @@ async def test_a_test_to_a_customer_goes_the_whole_way(tmp_path: Path) -> None:
     """Accepted, decided, delivered and copied to the CRM as any mail of the rep's; what cannot be seen is said."""
     async with open_page(tmp_path) as page:
         ana = await page.signed_in("ana")
+        page.house.courier.gate.clear()
         message = await send(ana, CUSTOMER)
         before = {"Accept": "ok", "Decide": "ok", "Deliver": "wait", "Log": "wait", "Verify": "wait"}
         assert await steps(ana, message) == before
+        page.house.courier.gate.set()
         page.house.start()
         await page.house.wait_for(message, "sent")
         assert page.house.courier.attempts == [(message, (CUSTOMER, BCC))]
@@ -59,6 +61,19 @@ async def test_a_test_to_a_customer_goes_the_whole_way(tmp_path: Path) -> None:
         assert BCC not in shown
         assert await page.audited() == [f"ana test.sent {message}"]
         assert await page.house.names(message) != []
+
+
+async def test_a_log_that_is_delayed_says_until_when(tmp_path: Path) -> None:
+    """Within logging.delay the step names the time, and where it can still be stopped; the address stays in the form."""
+    delay = "UPDATE delivery SET state = 'queued', next_attempt_at = ? WHERE role = 'log_copy'"
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        page.house.courier.gate.clear()
+        message, later = await send(ana, CUSTOMER), page.clock.now() + 600 * 10**6
+        await page.house.database.write(lambda tx: tx.execute(delay, (later,)))
+        shown = (await ana.get(f"{HERE}?test={message}")).text
+        assert "It is logged at 21 September 2026, 14:23; until then Today can still stop it." in shown
+        assert f'value="{CUSTOMER}"' in shown
 
 
 async def test_a_test_to_oneself_is_internal_and_the_page_says_so(tmp_path: Path) -> None:
@@ -106,11 +121,13 @@ async def test_the_steps_ask_for_themselves_until_nothing_is_awaited(tmp_path: P
     """204 while nothing has changed; at the end nothing asks any more."""
     async with open_page(tmp_path) as page:
         ana = await page.signed_in("ana")
+        page.house.courier.gate.clear()
         message = await send(ana, CUSTOMER)
         shown = (await ana.get(f"{HERE}?test={message}")).text
         poll = re.search(r'hx-get="([^"]+)"', shown)
         assert poll is not None
         assert (await ana.get(poll[1])).status == 204
+        page.house.courier.gate.set()
         page.house.start()
         await page.house.wait_for(message, "sent")
         async with asyncio.timeout(10):  # the log copy may be settled a moment after the recipient

@@ -24,6 +24,7 @@ _ROWS = 50
 _LOOKED_AT = 500
 """Messages that one page of results is picked from, when states are asked for; a link goes on from there."""
 _EXPORTED = 10_000
+_EXPORTED_BY_TEXT = 1000
 _FOUND = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = (1, 7, 30, 400)
@@ -52,9 +53,11 @@ class Search:
     days: int
 
     def fits(self, sent: Sent) -> bool:
-        """Tell whether a message is meant, as far as its states go."""
-        return (not self.delivered or sent.delivered == self.delivered) and (
-            not self.logged or sent.logged == self.logged
+        """Tell whether a message is meant, as far as its rep and its states go."""
+        return (
+            (not self.delivered or sent.delivered == self.delivered)
+            and (not self.logged or sent.logged == self.logged)
+            and (not self.rep or sent.login == self.rep)
         )
 
     def link(self, **more: str) -> str:
@@ -121,31 +124,21 @@ async def _found(ask: Ask, search: Search, limit: int) -> tuple[list[Sent], str]
         return sent_by_all(tx, since, size, below)
 
     looked_at = await ask.house.database.read(read)
-    rep = search.rep
-    fitting = [one for one in looked_at if search.fits(one) and (not rep or one.login == rep)]
+    fitting = [one for one in looked_at if search.fits(one)]
     if len(fitting) > limit:
         return fitting[:limit], fitting[limit - 1].id
     return fitting, looked_at[-1].id if len(looked_at) == size else ""
 
 
-def _by_text(tx: Transaction, ask: Ask, text: str) -> list[Sent]:
-    messages: Sequence[FoundMessage] = ask.house.queue.find(tx, text, _FOUND)
+def _by_text(tx: Transaction, ask: Ask, text: str, limit: int = _FOUND) -> list[Sent]:
+    messages: Sequence[FoundMessage] = ask.house.queue.find(tx, text, limit)
     return [one for message in messages if (one := one_message(tx, message.id)) is not None]
 
 
 async def export(ask: Ask) -> Response:
     """Give what the search finds as a file, CSV or JSON lines; that it was taken is recorded."""
     search, lines = search_of(ask), ask.query("format") == "jsonl"
-    since = ask.now - search.days * _DAY
-    collected: list[Sent] = []
-    below = below_of("")
-    while len(collected) < _EXPORTED:
-        some = await ask.house.database.read(_slice(search.rep, since, below))
-        collected += [one for one in some if search.fits(one)]
-        if len(some) < _LOOKED_AT:
-            break
-        below = below_of(some[-1].id)
-    collected = collected[:_EXPORTED]
+    collected = await _collected(ask, search)
     await ask.house.database.write(
         lambda tx: ask.audit(tx, "messages.exported", "messages", count=len(collected), search=search.link())
     )
@@ -156,6 +149,22 @@ async def export(ask: Ask) -> Response:
         media_type=f"{kind}; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="{name}"'},
     )
+
+
+async def _collected(ask: Ask, search: Search) -> list[Sent]:
+    """Give all that the search finds, up to a bound."""
+    if search.text:
+        found = await ask.house.database.read(lambda tx: _by_text(tx, ask, search.text, _EXPORTED_BY_TEXT))
+        return [one for one in found if search.fits(one)]
+    since, below = ask.now - search.days * _DAY, below_of("")
+    collected: list[Sent] = []
+    while len(collected) < _EXPORTED:
+        some = await ask.house.database.read(_slice(search.rep, since, below))
+        collected += [one for one in some if search.fits(one)]
+        if len(some) < _LOOKED_AT:
+            break
+        below = below_of(some[-1].id)
+    return collected[:_EXPORTED]
 
 
 def _slice(rep: str, since: int, below: int) -> Callable[[Transaction], list[Sent]]:
@@ -200,7 +209,7 @@ def _csv(found: Sequence[Sent]) -> str:
 
 def plain_cell(text: str) -> str:
     """Keep a spreadsheet from taking somebody's subject for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
 
 
 async def keep(ask: Ask) -> Response:

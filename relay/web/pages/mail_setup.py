@@ -59,6 +59,7 @@ def _page(
     wrong_address: str = "",
     walked: Mapping[str, object] | None = None,
 ) -> Response:
+    sent_to = str(walked["to"]) if walked else ""
     return ask.render(
         "mail_setup.html",
         status,
@@ -73,7 +74,7 @@ def _page(
         internal=_is_left_out(ask, ask.rep.addresses[0]),
         wrong_address=wrong_address,
         walked=walked,
-        recipient=ask.field("recipient", 320) or str(ask.rep.addresses[0]),
+        recipient=ask.field("recipient", 320) or sent_to or str(ask.rep.addresses[0]),
     )
 
 
@@ -170,7 +171,13 @@ async def _walked(ask: Ask, text: str) -> dict[str, object]:
         raise ask.refuse()
     steps = await walk(ask, message)
     version = hashlib.sha256(repr(steps).encode("utf-8", "backslashreplace")).hexdigest()[:16]
-    return {"id": message.id, "steps": steps, "version": version, "ended": ended(steps)}
+    return {
+        "id": message.id,
+        "steps": steps,
+        "version": version,
+        "ended": ended(steps),
+        "to": message.recipients[0],
+    }
 
 
 def _is_left_out(ask: Ask, address: Address) -> bool:

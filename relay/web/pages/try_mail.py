@@ -1,4 +1,4 @@
-"""*Try*: drop a mail, or take one that was sent, and see the whole decision and what would be written; nothing happens."""
+"""*Try*: drop a mail and see the whole decision and what would be written; nothing happens."""
 
 import asyncio
 import json
