@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from relay.config.model import Mode
 from relay.directory.changes import allowed, may_be_changed_for_all, with_setting
+from relay.directory.model import login_key
 from relay.errors import ConfigError
 from relay.storage.database import Transaction
 from relay.web.asking import Ask
 
+_UNWRITTEN = "default"
 _SECRET = frozenset({"email_to_salesforce"})
 
 
@@ -83,6 +85,23 @@ async def _take_back(ask: Ask, values: Mapping[str, object]) -> None:
 def mode_of(ask: Ask) -> Mode:
     """Give how the mail of who is signed in is logged."""
     return ask.rep.mode or ask.house.configuration.settings.logging.mode
+
+
+def origin_of(ask: Ask, key: str, setting: str, for_all: str = "") -> str:
+    """Say where a value of who is signed in comes from: the page, the settings, the store, or what holds for all.
+
+    `setting` is its name below `users[]`, `for_all` the setting that counts where the rep has none of their own.
+    """
+    if changed := ask.rep.changed_by(key):
+        return changed
+    configuration = ask.house.configuration
+    logins = [login_key(user.login) for user in configuration.settings.users]
+    place = (
+        configuration.place(f"users.{logins.index(ask.key)}.{setting}") if ask.key in logins else _UNWRITTEN
+    )
+    if place == _UNWRITTEN and for_all:
+        return configuration.place(for_all)
+    return ask.rep.origin if ask.key not in logins else place
 
 
 def _plain(error: ValueError) -> str:

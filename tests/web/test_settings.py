@@ -366,3 +366,21 @@ async def test_a_rep_chooses_only_what_may_be_changed(tmp_path: Path) -> None:
         assert "What of my mail is recorded" not in (await ana.get(SYNC)).text
         assert (await ana.post(f"{SYNC}/capture", do="save", body="text", attachments="none")).status == 403
         assert page.rep("ana").capture is None
+
+
+async def test_every_value_of_ones_own_shows_where_it_comes_from(tmp_path: Path) -> None:
+    """A default, the line of the settings, what holds for all, the store, or who changed it on the page."""
+    settings = SETTINGS.replace("    name: Ana Berg\n", "    name: Ana Berg\n    language: en\n")
+    async with open_page(tmp_path, settings + "reminders: {sync: off}\n") as page:
+        ana = await page.signed_in("ana")
+        shown = (await ana.get("/settings/account")).text
+        language, zone = re.findall(r'<small class="origin">from ([^<]+)<', shown)
+        assert re.fullmatch(r"config.yaml:\d+", language)
+        assert zone == "default"
+        sync = (await ana.get("/settings/salesforce/sync")).text
+        assert re.search(r'<p><small class="origin">from config.yaml:\d+<', sync)
+        await ana.post("/settings/account", language="en", time_zone="Europe/Stockholm")
+        assert "from page: ana<" in (await ana.get("/settings/account")).text
+        await (await page.signed_in("bea")).post("/admin/users/disable", login="dan", do="enable")
+        dan = await page.signed_in("dan")
+        assert "from relay user add<" in (await dan.get("/settings/account")).text

@@ -10,6 +10,7 @@ from relay.storage.database import Transaction
 from relay.texts import LANGUAGES
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
+from relay.web.changing import origin_of
 
 HERE = "/settings/account"
 
@@ -32,7 +33,8 @@ async def show(ask: Ask) -> Response:
     """Show the account."""
     house = ask.house
     sessions = await house.database.read(lambda tx: house.store.sessions(tx, ask.key, ask.now))
-    return ask.render("account.html", sessions=sessions, languages=LANGUAGES, zones=_zones())
+    origins = {key: origin_of(ask, key, key) for key in ("language", "time_zone")}
+    return ask.render("account.html", sessions=sessions, languages=LANGUAGES, zones=_zones(), origins=origins)
 
 
 async def save(ask: Ask) -> Response:

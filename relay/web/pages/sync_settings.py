@@ -22,7 +22,7 @@ from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.capturing import OWN_FIELDS, own_capture, read_capture
-from relay.web.changing import change, change_for_all, may_change, mode_of
+from relay.web.changing import change, change_for_all, may_change, mode_of, origin_of
 from relay.web.preferences import FIELDS, choices_of, preview, read_preferences, shown_preferences
 from relay.web.reminding import SWITCHES, key_of, sync_state, turned
 from relay.web.trying import Check, fetch, try_api, try_bcc
@@ -106,6 +106,7 @@ async def page(
         mode_rule=rules.mode_rule,
         changeable=may_change(ask, "mode"),
         reminders=ask.rep.reminders or configuration.settings.reminders.sync,
+        reminders_origin=origin_of(ask, "reminders", "reminders.sync", "reminders.sync"),
         reminders_changeable=may_change(ask, "reminders"),
         capture_changeable=may_change(ask, "capture"),
         capture=own_capture(ask),
