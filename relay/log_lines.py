@@ -125,12 +125,12 @@ class JsonLines:
     def __init__(self, discretion: Discretion) -> None:
         self._discretion = discretion
         self._json = json.JSONEncoder(separators=(",", ":"), default=str).encode
-        self._heads: dict[str, dict[str, object]] = {}
+        self._heads: dict[str, str] = {}
         self._shown: dict[str, tuple[str, Callable[[Any], object] | None]] = {}
 
     def event(self, event: LoggedEvent) -> str:
         """Write an event: what ECS names by its name, the rest as relay.*."""
-        line: dict[str, object] = {"@timestamp": rfc3339(event.at), **self._head(event)}
+        line: dict[str, object] = {}
         if event.message is not None:
             line["email.local_id"] = event.message
         shown = self._shown
@@ -141,7 +141,8 @@ class JsonLines:
                     line[name] = value
                 elif name:
                     line[name] = show(value)
-        return self._encode(line)
+        rest = self._encode(line)
+        return f'{{"@timestamp":"{rfc3339(event.at)}",{self._head(event)}{"," if line else ""}{rest[1:]}'
 
     def _learnt(self, field: str) -> "tuple[str, Callable[[Any], object] | None]":
         """Find out, once, how a field of events is called in a line and shown; a name of "": it is left out."""
@@ -163,31 +164,28 @@ class JsonLines:
         self._shown[field] = found
         return found
 
-    def _head(self, event: LoggedEvent) -> dict[str, object]:
-        """Give what every line of an event's kind has; one for each name, of which there are some fifteen."""
+    def _head(self, event: LoggedEvent) -> str:
+        """Give what every line of an event's kind has, written already; one for each name, of which there are dozens."""
         head = self._heads.get(event.name)
         if head is None:
-            head = self._heads[event.name] = {
+            fields: dict[str, object] = {
                 "log.level": LEVELS.get(event.level, "info"),
                 "ecs.version": "8.17.0",
                 "service.name": "relay",
                 "event.dataset": f"relay.{event.name.partition('.')[0]}",
                 "event.action": event.name,
             }
+            head = self._heads[event.name] = self._encode(fields)[1:-1]
         return head
 
     def _encode(self, line: dict[str, object]) -> str:
         try:
-            text = to_json(
-                line
-            )  # a fifth of the time that the standard library takes, and the same for ASCII
+            # A fifth of the time that the standard library takes, and the same text.
+            text = to_json(line, ensure_ascii=True).decode("ascii")
         except PydanticSerializationError:
-            text = b"\xff"
-        # DEL is the one control character that json takes for printable.
-        return text.decode("ascii") if text.isascii() and b"\x7f" not in text else self._escaped(line)
-
-    def _escaped(self, line: dict[str, object]) -> str:
-        return self._json(line).replace("\x7f", "\\u007f")
+            text = self._json(line)
+        # DEL is the one control character that JSON takes for printable.
+        return text if "\x7f" not in text else text.replace("\x7f", "\\u007f")
 
     def record(self, record: logging.LogRecord) -> str:
         """Write a record; an exception keeps its traceback in error.stack_trace."""

@@ -23,7 +23,7 @@ __all__ = ["LineHandler", "current_message", "setup"]
 _CAPACITY = 10_000
 _BATCH = 500
 _FLUSH_LIMIT = 2.0
-_GATHER = 0.01
+_GATHER = 0.03
 # Libraries may only say what is wrong. aiosmtpd warns about unknown commands in full, and a client that is
 # out of step sends its password as one.
 _QUIET = {"mail.log": logging.ERROR, "asyncio": logging.WARNING, "uvicorn": logging.WARNING}
@@ -94,18 +94,21 @@ class LineHandler(logging.Handler):
             with contextlib.suppress(queue.Empty):
                 while len(batch) < _BATCH:
                     batch.append(self._queue.get_nowait())
-            self._write([self._format(item) for item in batch if isinstance(item, str) or _is_event(item)])
+            self._write([self._format(item) for item in batch])
             for item in batch:
                 if isinstance(item, threading.Event):
                     item.set()
             if None in batch:
                 return
 
-    def _format(self, item: object) -> str:
+    def _format(self, item: str | LoggedEvent | threading.Event | None) -> str:
+        """Give the line of an item, "" for one that stands for none."""
         if isinstance(item, str):
             return item
+        if item is None or isinstance(item, threading.Event):
+            return ""
         try:
-            return self._lines.event(item)  # type: ignore[arg-type]  # _is_event has looked
+            return self._lines.event(item)
         except Exception:  # noqa: BLE001 - one odd event must not end the thread
             self.dropped += 1
             return ""
@@ -115,16 +118,15 @@ class LineHandler(logging.Handler):
         if missing:
             self._told = self.dropped
             lines.append(self._lines.record(_note(missing)))
-        text = "".join(f"{line}\n" for line in lines if line)
+        told = [line for line in lines if line]
+        if not told:
+            return
+        text = "\n".join([*told, ""])
         try:
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):  # closed, or its reader is gone
-            self.dropped += len(lines)
-
-
-def _is_event(item: object) -> bool:
-    return item is not None and not isinstance(item, threading.Event)
+            self.dropped += len(told)
 
 
 def _note(missing: int) -> logging.LogRecord:

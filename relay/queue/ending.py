@@ -121,7 +121,7 @@ class Ending:
     def _remove_spooled(self, tx: Transaction, numbers: Sequence[int]) -> None:
         if self.remove_spooled is not None:
             for name in look_up_in(tx, SPOOLED, numbers):
-                tx.on_commit(partial(self.remove_spooled, name))
+                tx.on_commit(partial(self.remove_spooled, name), slow=True)
 
 
 def closing_of(tx: Transaction, number: int) -> Closing | None:

@@ -66,8 +66,8 @@ class SqliteTransaction:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
-        self.actions: list[Callable[[], None]] = []
-        """What is to be done after the commit, in order."""
+        self.actions: list[tuple[Callable[[], None], bool]] = []
+        """What is to be done after the commit, in order, and whether it is slow."""
         self._ids: dict[str, int] = {}
         self._gathered: dict[Callable[[Transaction, list[Any]], None], list[Any]] = {}
 
@@ -116,9 +116,9 @@ class SqliteTransaction:
         self._gathered.clear()
         del self.actions[actions:]
 
-    def on_commit(self, action: Callable[[], None]) -> None:
+    def on_commit(self, action: Callable[[], None], *, slow: bool = False) -> None:
         """Keep the action for after the commit."""
-        self.actions.append(action)
+        self.actions.append((action, slow))
 
 
 def translate(error: apsw.Error, connection: apsw.Connection) -> StorageError:

@@ -43,8 +43,11 @@ class Transaction(Protocol):
         """
         ...
 
-    def on_commit(self, action: Callable[[], None]) -> None:
-        """Have `action` called once what this unit did is durable (on the database's thread); never otherwise."""
+    def on_commit(self, action: Callable[[], None], *, slow: bool = False) -> None:
+        """Have `action` called once what this unit did is durable (on the database's thread); never otherwise.
+
+        A `slow` one - it uses the disk - is called when those who wait for the commit have been told.
+        """
         ...
 
 

@@ -24,6 +24,7 @@ from relay.storage.migrate import check, migrate, migrations
 
 T = TypeVar("T")
 Observer = Callable[[float], None]
+Action = tuple[Callable[[], None], bool]
 logger = logging.getLogger(__name__)
 
 DATABASE_NAME = "relay.db"
@@ -138,7 +139,7 @@ class _Writer:
 
     def _run(self) -> None:
         while jobs := self._lane.take(UNITS_PER_COMMIT):
-            actions: list[Callable[[], None]] = []
+            actions: list[Action] = []
             try:
                 left = jobs
                 while left:
@@ -146,12 +147,13 @@ class _Writer:
             except Exception as exc:  # the thread must live on: without it nothing is ever written again
                 logger.exception("the writer came upon what it did not expect")
                 self._fail(jobs, StorageUnavailable(str(exc)))
+            # Before the event loop is woken: it would wait for Python's lock, which actions hold meanwhile.
+            _run_actions(actions, slow=False)
             self._lane.give_back(jobs)
-            for action in actions:
-                _run_action(action)
+            _run_actions(actions, slow=True)
         _close(self._connection)
 
-    def _commit(self, jobs: list[_Job[object]], actions: list[Callable[[], None]]) -> list[_Job[object]]:
+    def _commit(self, jobs: list[_Job[object]], actions: list[Action]) -> list[_Job[object]]:
         """Run the jobs in one transaction; give those it did not come to, for another one."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -166,7 +168,7 @@ class _Writer:
             self._connection.execute("COMMIT")
             self.commits += 1
             # Measured behind the commit, as an action: a fault in it must not tell callers that nothing was stored.
-            actions += [*tx.actions, partial(self._observe, perf_counter() - began)]
+            actions += [*tx.actions, (partial(self._observe, perf_counter() - began), False)]
         except apsw.Error as exc:
             self._fail(jobs, translate(exc, self._connection))
         return []
@@ -244,6 +246,12 @@ def _close(connection: apsw.Connection) -> None:
         connection.close()
     except apsw.Error:  # what was committed is in the write-ahead log; the next opening finds it there
         logger.exception("a connection to the database could not be closed in order")
+
+
+def _run_actions(actions: list[Action], *, slow: bool) -> None:
+    for action, is_slow in actions:
+        if is_slow is slow:
+            _run_action(action)
 
 
 def _run_action(action: Callable[[], None]) -> None:

@@ -174,6 +174,22 @@ async def test_on_commit_runs_once_after_the_commit(database: Database) -> None:
     assert done == ["one", "two"]
 
 
+async def test_a_slow_action_keeps_nobody_waiting(database: Database) -> None:
+    """Whoever waits for the commit is told before a slow action has run; a quick one has run by then."""
+    done: list[str] = []
+    told = threading.Event()
+
+    def unit(tx: Transaction) -> None:
+        tx.on_commit(lambda: done.append("slow" if told.wait(20) else "never told"), slow=True)
+        tx.on_commit(lambda: done.append("quick"))
+
+    await database.write(unit)
+    assert done == ["quick"]
+    told.set()
+    await database.write(put("t-1"))
+    assert done == ["quick", "slow"]
+
+
 async def test_an_action_that_fails_spoils_nothing(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
