@@ -10,38 +10,49 @@ from relay.delivery.courier import SmtpCourier
 from relay.metrics import Metrics
 from relay.queue.listing import Listing, Standing
 from relay.storage.database import Database
+from relay.storage.sqlite import DATABASE_NAME
 
 logger = logging.getLogger(__name__)
 
 _DISK_EVERY = 0.25
 """Seconds that a look at the disk holds: a burst of large mail must not use up what is kept free."""
+GONE = -1
+"""Less than any setting asks to be kept free."""
 _COUNT_SHARE = 20.0
 """The queue is counted for at most one part in so many of the time: a walk over a million deliveries takes a while."""
 
 
 class Disk:
-    """The disk that the state is on."""
+    """The disk that the state is on, and whether the database is still there."""
 
     def __init__(self, folder: Path, clock: Clock, meter: Metrics) -> None:
         self._folder = folder
         self._clock = clock
         self._meter = meter
         self._looked_at = -_DISK_EVERY
+        self._database = self._file()
         self._free = 0
 
     def free(self) -> int:
-        """Give the octets that are free; 0 for a disk that is gone."""
+        """Give the octets that are free; GONE where nobody would find again what is written now."""
         now = self._clock.monotonic()
         if now - self._looked_at >= _DISK_EVERY:
             self._looked_at = now
             try:
-                self._free = shutil.disk_usage(self._folder).free
+                free = shutil.disk_usage(self._folder).free if self._file() == self._database else GONE
+                trouble = "its database is not the one that was opened; stop the relay, and put it back"
             except OSError as exc:  # a disk that is gone has no room; it is looked at again
-                if self._free:
-                    logger.error("%s cannot be looked at: %s", self._folder, exc.strerror)  # noqa: TRY400 - it says all
-                self._free = 0
-            self._meter.disk_free(self._free)
+                free, trouble = GONE, str(exc.strerror)
+            if free == GONE != self._free:
+                logger.error("%s takes no more mail: %s", self._folder, trouble)
+            self._free = free
+            self._meter.disk_free(max(free, 0))
         return self._free
+
+    def _file(self) -> tuple[int, int]:
+        """Tell the database's file from any other: one that was removed or replaced still can be written, and is lost."""
+        found = (self._folder / DATABASE_NAME).stat()
+        return found.st_dev, found.st_ino
 
 
 class Gauges:

@@ -1,4 +1,4 @@
-"""A spool that cannot be written: what needs it is refused for now, all else goes on, and mail again by itself."""
+"""A spool that cannot be written, a database that was taken away: mail is refused for now, and taken again by itself."""
 
 import subprocess
 from collections.abc import Iterator
@@ -68,3 +68,20 @@ def test_a_spool_that_takes_no_file(tmp_path: Path, spool: Path) -> None:
             begun.say("QUIT")
         assert relay.service.stop(limit=15.0) == 0
         assert "Traceback" not in relay.service.logs()
+
+
+def test_a_database_that_was_taken_away(tmp_path: Path) -> None:
+    """While its file is gone, or another one stands in its place, nothing is answered 250 that no start would find again."""
+    database = tmp_path / "s" / "relay.db"
+    changes = {"server": {"state_dir": str(database.parent)}, "limits": {"minimum_free_disk": "0B"}}
+    with running_relay(tmp_path, changes) as relay:
+        assert _submit(relay, "before", SMALL).startswith(b"250 ")
+        relay.mail_for("before@buyer.example")
+        aside = database.rename(database.with_name("aside.db"))
+        assert eventually(lambda: _submit(relay, "gone", SMALL).startswith(b"452 4.3.1 "))
+        database.write_bytes(b"another one")
+        assert eventually(lambda: _submit(relay, "another", SMALL).startswith(b"452 4.3.1 "))
+        aside.rename(database)
+        assert eventually(lambda: _submit(relay, "after", SMALL).startswith(b"250 "))
+        relay.mail_for("after@buyer.example")
+        assert "takes no more mail" in relay.service.logs()
