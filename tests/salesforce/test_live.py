@@ -1,22 +1,32 @@
-"""The scenarios that only a real organisation can settle, run against one when its credentials are in the environment."""
+"""The same scenarios against the simulated Salesforce and, with its credentials in the environment, a real organisation.
 
+All that is made has MARK in it, and is deleted at the end of its test, whether that went well or not.
+"""
+
+import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from relay.clock import SystemClock
 from relay.config.recording import SalesforceAuthSettings
+from relay.demo.salesforce.simulator import started
 from relay.salesforce.client import LOOK_UP, NewRecord, SalesforceClient, SalesforceError
 from relay.salesforce.exchange import SubRequest
 from relay.salesforce.model import Fault, FaultKind, Made
 from relay.salesforce.org import Organization
+from tests.support.eventually import eventually
+from tests.support.raw_client import RawClient
+from tests.support.running import RunningRelay, Settings, running_relay
 from tests.support.salesforce_client import client_settings, reference, salesforce_client
 
 NAMES = ("RELAY_LIVE_SALESFORCE", "RELAY_LIVE_CLIENT_ID", "RELAY_LIVE_CLIENT_SECRET")
 MISSING = [name for name in NAMES if not os.environ.get(name)]
-pytestmark = [
+REAL = [
     pytest.mark.live,
     pytest.mark.skipif(
         bool(MISSING),
@@ -24,22 +34,73 @@ pytestmark = [
     ),
 ]
 MARK = f"relay live test {SystemClock().now()}"
+OWN = (
+    ("ContentDocument", "Title"),
+    ("EmailMessage", "Subject"),
+    ("Task", "Subject"),
+    ("Contact", "LastName"),
+)
+"""What is made here, and where MARK is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An organisation, and the app that signs in with client credentials."""
+
+    instance: str
+    client_id: str
+    secret: str
+    ca: Path | None = None
+
+    def written(self, folder: Path, user: str) -> Settings:
+        """Give the settings of a relay that records there what ana sends."""
+        (folder / "salesforce.secret").write_text(self.secret)
+        secret = {"file": str(folder / "salesforce.secret")}
+        auth = {"kind": "client_credentials", "client_id": self.client_id, "client_secret": secret}
+        authority = {"tls_ca": str(self.ca)} if self.ca else {}
+        return {
+            "salesforce": {"instance": self.instance, "auth": auth, **authority},
+            "logging": {"mode": "api", "already_logged": "check", "capture": {"attachments": "files"}},
+            "users": [{"login": "ana", "addresses": ["ana@example.com"], "salesforce_user_id": user}],
+        }
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=REAL)])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Give the simulated Salesforce, and the real organisation of the environment."""
+    if request.param == "real":
+        yield Place(*(os.environ[name] for name in NAMES))
+        return
+    with started() as salesforce:
+        yield Place(salesforce.url, salesforce.client_id, salesforce.client_secret, salesforce.ca_file)
+        assert not [row for object, _ in OWN for row in salesforce.rows(object)], "something was left behind"
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[SalesforceClient]:
-    """Sign in with client credentials."""
-    instance, app, secret = (os.environ[name] for name in NAMES)
-    auth = SalesforceAuthSettings(client_id=app, client_secret=reference("live"))
-    settings = client_settings(instance, None, auth=auth, timeout=60.0)
-    async with salesforce_client(settings, secrets={"live": secret}) as one:
-        yield one
+async def client(place: Place) -> AsyncIterator[SalesforceClient]:
+    """Sign in; in the end everything that has MARK in it is deleted."""
+    auth = SalesforceAuthSettings(client_id=place.client_id, client_secret=reference("live"))
+    settings = client_settings(place.instance, place.ca, auth=auth, timeout=60.0)
+    async with salesforce_client(settings, secrets={"live": place.secret}) as one:
+        try:
+            yield one
+        finally:
+            for object, field in OWN:
+                await swept(one, object, field)
 
 
-async def clean(client: SalesforceClient, written: object) -> None:
-    """Delete what a test made."""
-    if isinstance(written, Made):
-        await client.delete(LOOK_UP, [(written.object, written.id)])
+async def swept(client: SalesforceClient, object: str, field: str) -> None:
+    """Delete what has MARK in it; an organisation without the object has none."""
+    with contextlib.suppress(SalesforceError):
+        if own := await found(client, object, field):
+            await client.delete(LOOK_UP, [(object, id) for id in own])
+            assert await found(client, object, field) == []
+
+
+async def found(client: SalesforceClient, object: str, field: str) -> list[str]:
+    """Give the ids of the records that have MARK in this field."""
+    rows = await client.query(f"SELECT Id FROM {object} WHERE {field} LIKE '%{MARK}%'")
+    return [str(row["Id"]) for row in rows]
 
 
 async def test_who_and_what(client: SalesforceClient) -> None:
@@ -60,7 +121,8 @@ async def test_a_task(client: SalesforceClient) -> None:
         LOOK_UP, [NewRecord("Task", {"Subject": MARK, "Status": shape.closed_status})]
     )
     assert isinstance(made, Made), made
-    await clean(client, made)
+    (gone,) = await client.delete(LOOK_UP, [("Task", made.id)])
+    assert isinstance(gone, Made)
     (again,) = await client.delete(LOOK_UP, [("Task", made.id)])
     assert isinstance(again, Made)
     assert again.found
@@ -97,13 +159,10 @@ async def test_an_email_message_twice(client: SalesforceClient) -> None:
     }
     (first,) = await client.create(LOOK_UP, [NewRecord("EmailMessage", fields)])
     (second,) = await client.create(LOOK_UP, [NewRecord("EmailMessage", fields)])
-    try:
-        assert isinstance(first, Made), first
-        found = await client.query(f"SELECT Id FROM EmailMessage WHERE MessageIdentifier = '{identifier}'")
-        assert first.id in [row["Id"] for row in found]
-    finally:
-        await clean(client, first)
-        await clean(client, second)
+    assert isinstance(first, Made), first
+    assert isinstance(second, Made), second
+    rows = await client.query(f"SELECT Id FROM EmailMessage WHERE MessageIdentifier = '{identifier}'")
+    assert {first.id, second.id} == {row["Id"] for row in rows}
 
 
 async def test_a_composite_is_rolled_back(client: SalesforceClient) -> None:
@@ -117,6 +176,7 @@ async def test_a_composite_is_rolled_back(client: SalesforceClient) -> None:
     assert good.fault.kind is FaultKind.NEIGHBOUR
     assert bad.fault is not None
     assert bad.fault.kind is FaultKind.TOO_LONG
+    assert await found(client, "Task", "Subject") == []
 
 
 async def test_windows(client: SalesforceClient) -> None:
@@ -141,3 +201,51 @@ async def test_email_services_addresses(client: SalesforceClient) -> None:
     except SalesforceError as error:
         kind = error.fault.kind
         assert kind in (FaultKind.PERMISSION, FaultKind.GONE, FaultKind.FIELD)
+
+
+def _mail(to: str) -> bytes:
+    name = f"{MARK}.txt"
+    lines = [
+        "From: ana@example.com", f"To: {to}", f"Subject: {MARK}", f"Message-ID: <{SystemClock().now()}@relay.example.com>",
+        "Date: Mon, 09 Nov 2026 09:14:03 +0100", "MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b", "",
+        "--b", "Content-Type: text/plain", "", "The offer.",
+        "--b", "Content-Type: text/plain", f'Content-Disposition: attachment; filename="{name}"', "", "one", "--b--", "",
+    ]  # fmt: skip
+    return "\r\n".join(lines).encode()
+
+
+def _submitted(relay: RunningRelay, to: str, mail: bytes) -> str:
+    """Submit a mail, wait until its record is final, and give its queue id."""
+    with RawClient(relay.gateway) as smtp:
+        smtp.say("EHLO client.test")
+        answer = smtp.submit("ana@example.com", [to], mail)
+    assert answer.startswith(b"250"), answer
+    message = answer.decode().split()[-1]
+    eventually(lambda: relay.states(message).get("salesforce") in ("sent", "skipped", "held"), limit=120.0)
+    return message
+
+
+@pytest.mark.timeout(600)
+async def test_a_mail_is_recorded_once_and_undone(
+    client: SalesforceClient, place: Place, tmp_path: Path
+) -> None:
+    """From a mail client to Salesforce: on its contact, with its file, once however often it is sent, and taken back."""
+    to = f"relay-live-{SystemClock().now()}@example.org"
+    (person,) = await client.create(LOOK_UP, [NewRecord("Contact", {"LastName": MARK, "Email": to})])
+    assert isinstance(person, Made), person
+    user = (await client.whoami()).user_id
+    shape = await Organization(client, SystemClock()).shape()
+    object = "Task" if shape.email_message is None else "EmailMessage"
+    mail = _mail(to)
+    with running_relay(tmp_path, place.written(tmp_path, user)) as relay:
+        message = _submitted(relay, to, mail)
+        _submitted(relay, to, mail)
+        assert relay.mail_for(to).content.endswith(mail)
+        (made,) = await found(client, object, "Subject")
+        on = await client.query(f"SELECT Id FROM Task WHERE WhoId = '{person.id}'")
+        assert len(on) == 1
+        links = await client.query(f"SELECT Id FROM ContentDocumentLink WHERE LinkedEntityId = '{made}'")
+        assert len(links) == 1
+        undone = relay.service.run("records", "undo", message)
+        assert undone.returncode == 0, undone.stderr
+        assert await found(client, object, "Subject") == []
