@@ -14,6 +14,7 @@ from relay.reminders.model import RepKey, WithPerson, today_of
 from relay.reminders.rows import number
 from relay.reminders.store import NewReminder, ReminderStore
 from relay.storage.database import Transaction
+from relay.texts import words
 
 # Up to which message it has got.
 _MARK = "SELECT message FROM reminder_mark"
@@ -83,10 +84,12 @@ class FollowUps:
     ) -> NewReminder:
         people = [str(row[0]) for row in tx.execute(_WRITTEN_TO, (message,))]
         people = [one for one in people if not is_control(one, domain)]
+        text = words(rep.language)
+        about = subject[:_LONGEST_SUBJECT].strip() or text("today.no_subject")
         return NewReminder(
             rep=RepKey(login_key(rep.login)),
-            title=f"Follow up: {subject[:_LONGEST_SUBJECT].strip() or '(no subject)'}",
-            details=f"Sent to {', '.join(people)}" if people else "",
+            title=text("reminder.follow_up_of", subject=about),
+            details=text("reminder.sent_to", people=", ".join(people)) if people else "",
             due=today_of(instant_of(message), rep.time_zone) + timedelta(days=days),
             person=WithPerson(email=people[0] if people else ""),
             message=queue_id_of(message),

@@ -157,8 +157,15 @@ async def test_mail_that_is_stored_after_a_later_one_makes_a_reminder_too(databa
     assert await made(NOW + 6_000_000) == 1  # a clock that was set back holds nothing up
 
 
-async def test_mail_makes_one_reminder(database: Database) -> None:
-    """task+3d@ in Bcc makes one reminder for that mail, due in the rep's time zone; no other mail makes one."""
+@pytest.mark.parametrize(
+    ("language", "title", "details"),
+    [
+        ("en", "Follow up: Offer", "Sent to anna@buyer.example"),
+        ("sv", "Följ upp: Offer", "Skickat till anna@buyer.example"),
+    ],
+)
+async def test_mail_makes_one_reminder(database: Database, language: str, title: str, details: str) -> None:
+    """task+3d@ in Bcc makes one for that mail, in the rep's language and time zone; no other mail makes one."""
     message = "06FG4XYZ00000"
 
     def mail(tx: Transaction) -> None:
@@ -166,15 +173,16 @@ async def test_mail_makes_one_reminder(database: Database) -> None:
         _mail(tx, number_of(message) + 1, "anna@buyer.example", "task+3d@elsewhere.example")
 
     await database.write(mail)
-    directory = Directory([Rep(Login("ana"), (), time_zone="Europe/Stockholm")])
+    directory = Directory([Rep(Login("ana"), (), time_zone="Europe/Stockholm", language=language)])
     take = FollowUps()
     assert await database.read(take.waiting)
     assert await database.write(
         lambda tx: take.take(tx, directory, "relay.example", lambda rep: True, NOW)
     ) == (1, False)
     (held,) = await database.read(lambda tx: STORE.list(tx, Wanted(ANA)))
+    assert held.values.details == details
     assert (held.values.title, held.message, held.person.email) == (
-        "Follow up: Offer",
+        title,
         QueueId(message),
         "anna@buyer.example",
     )
