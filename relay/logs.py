@@ -24,6 +24,7 @@ _CAPACITY = 10_000
 _BATCH = 500
 _FLUSH_LIMIT = 2.0
 _GATHER = 0.03
+"""Seconds that a line may wait for others: each waking of the thread costs more than a line."""
 # Libraries may only say what is wrong. aiosmtpd warns about unknown commands in full, and a client that is
 # out of step sends its password as one.
 _QUIET = {"mail.log": logging.ERROR, "asyncio": logging.WARNING, "uvicorn": logging.WARNING}
