@@ -374,7 +374,7 @@ async def test_every_value_of_ones_own_shows_where_it_comes_from(tmp_path: Path)
     async with open_page(tmp_path, settings + "reminders: {sync: off}\n") as page:
         ana = await page.signed_in("ana")
         shown = (await ana.get("/settings/account")).text
-        language, zone = re.findall(r'<small class="origin">from ([^<]+)<', shown)
+        language, zone = re.findall(r'<small class="origin">(?:from )?([^<]+)<', shown)
         assert re.fullmatch(r"config.yaml:\d+", language)
         assert zone == "default"
         sync = (await ana.get("/settings/salesforce/sync")).text
