@@ -11,7 +11,7 @@ from tests.support.salesforce_client import client_settings, salesforce_client
 
 
 async def test_a_record_that_nobody_has_tried(tmp_path: Path) -> None:
-    """The reason is the service's, twice on the page, and stored nowhere."""
+    """The reason is the service's, on Today and twice on the mail's page, and stored nowhere."""
     nobody = client_settings("https://127.0.0.1:1", None)
     async with open_page(tmp_path) as page, salesforce_client(nobody, clock=page.clock) as client:
         number = page.actions.next_number()
@@ -25,6 +25,8 @@ async def test_a_record_that_nobody_has_tried(tmp_path: Path) -> None:
         page.actions.client = client
         ana, path = await page.signed_in("ana"), f"/messages/{queue_id_of(number)}"
         assert "NOT_REACHABLE" not in (await ana.get(path)).text
+        assert "NOT_REACHABLE" not in (await ana.get("/today")).text
         with contextlib.suppress(SalesforceError):
             await client.query("SELECT Id FROM User")
         assert (await ana.get(path)).text.count("NOT_REACHABLE") == 2
+        assert (await ana.get("/today")).text.count("NOT_REACHABLE") == 1

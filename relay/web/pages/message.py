@@ -14,7 +14,6 @@ from relay.ids import number_of, queue_id_of
 from relay.maillog.store import LoggedEvent
 from relay.queue.model import FINAL
 from relay.queue.selection import FoundMessage
-from relay.salesforce.outcomes import paused
 from relay.salesforce.waiting import explained
 from relay.storage.database import Transaction
 from relay.web.access import Access, PageRoute, get
@@ -23,6 +22,7 @@ from relay.web.mail_body import POLICY, harmless, parts_of
 from relay.web.pages.today import Line, line_of
 from relay.web.records import NOTHING, ShownRecording, instance_of, recorded, shown_recording
 from relay.web.sent_mail import one_message
+from relay.web.waiting import why_it_waits
 
 _EVENTS = 500
 _TOLD = (
@@ -83,7 +83,7 @@ async def show(ask: Ask) -> Response:
         return line, shown_recording(tx, [one.id for one in found.deliveries], instance)
 
     line, recording = await ask.house.database.read(read)
-    deliveries = explained(found.deliveries, _why_it_waits(ask), ask.now)
+    deliveries = explained(found.deliveries, why_it_waits(ask), ask.now)
     return ask.render(
         "message.html",
         200,
@@ -97,13 +97,6 @@ async def show(ask: Ask) -> Response:
         kept=mine and any(one.state not in FINAL for one in found.deliveries),
         size=ask.words.size(found.octets),
     )
-
-
-def _why_it_waits(ask: Ask) -> str:
-    """Say that Salesforce does not answer; "" while it does."""
-    client = ask.house.actions.salesforce()
-    gone = client.gone() if client is not None else None
-    return str(paused(gone, ask.now).reply) if gone is not None else ""
 
 
 async def body(ask: Ask) -> Response:

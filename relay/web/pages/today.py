@@ -29,6 +29,7 @@ from relay.web.records import NOTHING, Recorded, instance_of, recorded
 from relay.web.rendering import STATE
 from relay.web.sent_mail import Logged, Sent, below_of, read_of
 from relay.web.sentences import in_english
+from relay.web.waiting import why_it_waits, with_reason
 
 _DAY = 86_400_000_000
 _DAYS = 7
@@ -106,11 +107,11 @@ async def _listed(ask: Ask, known: str = "") -> dict[str, object]:
     """Give what the list shows; nothing when the browser has it already: what it has is `known`."""
     shown = ask.query("show", "all")
     shown = shown if shown in SHOWN else "all"
-    below = below_of(ask.query("below"))
+    below, why = below_of(ask.query("below")), why_it_waits(ask)
 
     def read(tx: Transaction) -> tuple[str, list[Sent], list[Sent], dict[QueueId, Recorded]] | None:
         found = read_of(tx, ask.rep.login, ask.now - _DAYS * _DAY, _COUNTED, below)
-        version = found.version(ask.now)
+        version = f"{found.version(ask.now)}{'-waits' if why else ''}"
         if version == known:
             return None
         recent = found.sent()
@@ -123,8 +124,9 @@ async def _listed(ask: Ask, known: str = "") -> dict[str, object]:
     version, recent, wanted, records = found
     counts = Counter(one.logged for one in recent)
     here = {name: value for name, value in (("show", shown), ("below", ask.query("below"))) if value}
+    rows = [with_reason(one, why, ask.now) for one in wanted[:_ROWS]]
     return {
-        "lines": [line_of(one, ask.now, records.get(one.id, NOTHING)) for one in wanted[:_ROWS]],
+        "lines": [line_of(one, ask.now, records.get(one.id, NOTHING)) for one in rows],
         "shown": shown,
         "numbers": {name: sum(counts[one] for one in group) for name, group in SHOWN.items()},
         "more": wanted[_ROWS - 1].id if len(wanted) > _ROWS else "",
