@@ -12,6 +12,7 @@ from tests.support.eventually import eventually
 from tests.support.raw_client import RawClient
 from tests.support.running import BCC, RunningRelay, running_relay
 
+pytestmark = pytest.mark.timeout(400)  # each starts many processes: on a starved machine that takes minutes
 _LIMIT = 90.0
 _SENDERS = 4
 

@@ -15,6 +15,7 @@ from tests.support.crash_stage import KILLED, Stage, crash_stage
 from tests.support.eventually import eventually
 from tests.support.raw_client import RawClient
 
+pytestmark = pytest.mark.timeout(400)  # each starts many processes: on a starved machine that takes minutes
 SMALL, LARGE = 2000, 200_000
 MAIN, REFUSED = "victim@buyer.example", "refuse-victim@buyer.example"
 

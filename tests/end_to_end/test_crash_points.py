@@ -13,6 +13,7 @@ from tests.support.crash_load import Load, settle_accounts
 from tests.support.crash_stage import KILLED, crash_stage
 from tests.support.crashing import ARM
 
+pytestmark = pytest.mark.timeout(400)  # each starts many processes: on a starved machine that takes minutes
 _PAGE = Path(__file__).parents[2] / "docs" / "queue.md"
 SMALL, LARGE = 2000, 200_000
 MAIN, REFUSED, OTHER = "victim@buyer.example", "refuse-victim@buyer.example", "victim@other.example"

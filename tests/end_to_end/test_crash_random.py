@@ -42,7 +42,7 @@ def _reported(captured: Sequence[Captured]) -> dict[str, Counter[str]]:
     return told
 
 
-@pytest.mark.timeout(120 + CRASHES * 15)
+@pytest.mark.timeout(240 + CRASHES * 30)
 @pytest.mark.parametrize(
     ("loop", "power"),
     [("", ""), ("asyncio", ""), ("", "power")],

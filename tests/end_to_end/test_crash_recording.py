@@ -16,6 +16,7 @@ from tests.support.eventually import eventually
 from tests.support.running import Settings, with_changes
 from tests.support.salesforce import salesforce as salesforce
 
+pytestmark = pytest.mark.timeout(400)  # each starts many processes: on a starved machine that takes minutes
 VICTIM = "victim@buyer.example"
 
 

@@ -11,7 +11,7 @@ from tests.support.crash_left import Snapshot, name_reported
 from tests.support.raw_client import RawClient
 from tests.support.running import BCC
 
-_LIMIT = 60.0
+_LIMIT = 180.0
 
 
 def mail(name: str, octets: int) -> bytes:
