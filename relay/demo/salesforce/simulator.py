@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import atexit
 import dataclasses
 import ssl
 import tempfile
@@ -34,14 +35,13 @@ _NEIGHBOURS = frozenset({"PROCESSING_HALTED", "ALL_OR_NONE_OPERATION_ROLLED_BACK
 class _Certificate(NamedTuple):
     file: Path
     key: Path
-    folder: tempfile.TemporaryDirectory[str] | None
-    """Kept, so that it is there as long as the process."""
 
 
 @cache
 def _certificate() -> _Certificate:
     folder = tempfile.TemporaryDirectory(prefix="relay-salesforce-", ignore_cleanup_errors=True)
-    return _Certificate(*write_certificate(Path(folder.name)), folder)
+    atexit.register(folder.cleanup)
+    return _Certificate(*write_certificate(Path(folder.name)))
 
 
 class Simulator:
@@ -57,7 +57,7 @@ class Simulator:
         self._at_once = 0
         self.crashes: list[Exception] = []
         """What went wrong in the simulator itself; a test that uses it fails."""
-        files = _Certificate(*write_certificate(folder), None) if folder else _certificate()
+        files = _Certificate(*write_certificate(folder)) if folder else _certificate()
         self.ca_file = files.file
         self._clock = SimulatedClock(clock)
         self.records = Records(self.toggles, self._clock)
