@@ -99,6 +99,8 @@ class Table:
     whole: Mapping[str, str]
     telling: Sequence[Sentence]
     generic: Sequence[Sentence]
+    opening: Mapping[str, Sequence[Sentence]]
+    """Those of `telling` that a text may be, by its first character; "": of any other."""
 
 
 @lru_cache(maxsize=1)
@@ -109,11 +111,13 @@ def table() -> Table:
     blank = [_sentence(key, text) for key, text in told.items() if "{" in text]
     whole = {text: key for key, text in {**EXPLANATIONS, **plays, **told}.items() if "{" not in text}
     ordered = sorted(blank, key=lambda one: -one.letters)
-    return Table(
-        whole,
-        [one for one in ordered if one.letters >= _GENERIC],
-        [one for one in ordered if one.letters < _GENERIC],
-    )
+    telling = [one for one in ordered if one.letters >= _GENERIC]
+    generic = [one for one in ordered if one.letters < _GENERIC]
+    opening = {
+        first: [one for one in telling if one.literals[0][:1] in ("", first)]
+        for first in {one.literals[0][:1] for one in telling} | {""}
+    }
+    return Table(whole, telling, generic, opening)
 
 
 @lru_cache(maxsize=8192)
@@ -126,7 +130,7 @@ def _known(language: str, text: str, depth: int = 0) -> Pieces | None:
     if key is not None:
         return (Piece(words(language)(key)),)
     return (
-        _first(language, text, depth, found.telling)
+        _first(language, text, depth, found.opening.get(text[:1], found.opening[""]))
         or _joined(language, text, depth)
         or _first(language, text, depth, found.generic)
     )
