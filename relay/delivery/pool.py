@@ -121,8 +121,8 @@ class Pool:
         """Judge the line by how it moved, and send away those at its end for whom the hop is too slow."""
         seconds = asyncio.get_running_loop().time() - since
         stay = self._line.look(len(self._waiting), self._taken - taken, seconds)
-        while len(self._waiting) > stay:
-            transaction = self._waiting.pop()
+        late = [self._waiting.pop() for _ in range(len(self._waiting) - stay)]
+        for transaction in reversed(late):  # who came first comes back first
             if not transaction.abandoned:
                 transaction.end(self._later())
         self._watch = None
