@@ -9,6 +9,7 @@ from starlette.responses import Response
 from relay.storage.database import Transaction
 from relay.texts import LANGUAGES
 from relay.web.access import Access, Entry, PageRoute, get, post
+from relay.web.agents import agent_name
 from relay.web.asking import Ask
 from relay.web.changing import origin_of
 
@@ -34,7 +35,14 @@ async def show(ask: Ask) -> Response:
     house = ask.house
     sessions = await house.database.read(lambda tx: house.store.sessions(tx, ask.key, ask.now))
     origins = {key: origin_of(ask, key, key) for key in ("language", "time_zone")}
-    return ask.render("account.html", sessions=sessions, languages=LANGUAGES, zones=_zones(), origins=origins)
+    return ask.render(
+        "account.html",
+        sessions=sessions,
+        agent_name=agent_name,
+        languages=LANGUAGES,
+        zones=_zones(),
+        origins=origins,
+    )
 
 
 async def save(ask: Ask) -> Response:

@@ -20,6 +20,11 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   });
 }
 
+// Where a menu is wider than the window, the page that is shown stands in it.
+for (const here of document.querySelectorAll(".menu [aria-current], .side [aria-current]")) {
+  here.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
 // A second press of a button that has sent its form does nothing.
 document.addEventListener("submit", (event) => {
   const form = event.target;
