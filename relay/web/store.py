@@ -39,6 +39,9 @@ FORGET_CODES = "DELETE FROM page_code WHERE login_key = ? AND purpose = ?"
 """All codes and links of a purpose that went out to somebody."""
 COUNT_CODES = "SELECT count(*) FROM page_code WHERE login_key = ? AND purpose = ? AND created_at > ?"
 """How many went out lately."""
+PENDING_CODES = """
+SELECT subject FROM page_code WHERE login_key = ? AND purpose = ? AND expires_at > ? ORDER BY created_at, rowid"""
+"""What somebody has codes for that are still good."""
 FIND_CODE = """
 SELECT login_key, subject, tries FROM page_code WHERE code_hash = ? AND purpose = ? AND expires_at > ?"""
 """A code that is still good."""
@@ -208,6 +211,10 @@ class PageStore:
     def codes_since(self, tx: Transaction, login_key: str, purpose: str, since: int) -> int:
         """Count the codes of a purpose that went out to somebody lately."""
         return _number(tx.execute(COUNT_CODES, (login_key, purpose, since))[0][0])
+
+    def pending_codes(self, tx: Transaction, login_key: str, purpose: str, now: int) -> list[str]:
+        """Give what somebody was sent codes for that are still good, the earliest first."""
+        return [str(row[0]) for row in tx.execute(PENDING_CODES, (login_key, purpose, now))]
 
     def find_code(self, tx: Transaction, code: str, purpose: str, now: int) -> tuple[str, str] | None:
         """Give whose code this is and what it is for, without using it up; None when it is no good."""

@@ -183,6 +183,24 @@ async def test_an_address_is_added_by_the_code_that_was_mailed_there(tmp_path: P
         assert (await ana.post("/settings/addresses/remove", address="ana@example.com")).status == 404
 
 
+async def test_a_code_can_be_entered_by_who_comes_back(tmp_path: Path) -> None:
+    """While a code is good its field stands on the page, with another try and a way out; then it is gone."""
+    async with open_page(tmp_path) as page:
+        ana, here = await page.signed_in("ana"), "/settings/addresses"
+        await ana.post(f"{here}/add", address="ana@other.example")
+        await ana.post(f"{here}/add", address="ana@third.example")
+        text = (await ana.get(here)).text
+        assert text.count('name="code"') == 2
+        assert "Send the code for ana@other.example again" in text
+        assert 'id="address"' in text
+        assert 'name="code"' not in (await (await page.signed_in("bo")).get(here)).text
+        assert (await ana.post(f"{here}/remove", address="ana@third.example")).status == 303
+        assert (await ana.post(f"{here}/remove", address="ana@third.example")).status == 404
+        assert "ana@third.example" not in (await ana.get(here)).text
+        page.clock.advance(31 * 60)
+        assert 'name="code"' not in (await ana.get(here)).text
+
+
 async def test_codes_cannot_be_guessed_or_used_by_others(tmp_path: Path) -> None:
     """A code is for one rep and one address, for half an hour, and dies after five wrong guesses."""
     async with open_page(tmp_path) as page:

@@ -44,16 +44,21 @@ class Own:
 
 
 async def show(ask: Ask) -> Response:
-    """Show the list; with `pending`, the form for the code that was mailed there."""
-    return _page(ask, pending=ask.query("pending"))
+    """Show the list, and a field for each code that was mailed and is still good; `pending` is how one was written."""
+    return await _page(ask, pending=ask.query("pending"))
 
 
-def _page(ask: Ask, *, pending: str = "", problem: str = "", status: int = 200) -> Response:
+async def _page(ask: Ask, *, pending: str = "", problem: str = "", status: int = 200) -> Response:
+    asked = await ask.house.database.read(
+        lambda tx: ask.house.store.pending_codes(tx, ask.key, PURPOSE, ask.now)
+    )
+    written = _read(pending)
+    typed = {comparable_any_case(written): str(written)} if written else {}
     return ask.render(
         "addresses.html",
         status,
         addresses=_own(ask),
-        pending=pending,
+        pending=[typed.get(one, one) for one in asked],
         problem=problem,
         changeable=may_change_addresses(ask),
         checks=list[Check](),
@@ -80,12 +85,12 @@ async def add(ask: Ask) -> Response:
         raise ask.refuse(403)
     address = _read(ask.field("address", 320))
     if address is None:
-        return _page(ask, problem=ask.words("addresses.none"), status=_UNPROCESSABLE)
+        return await _page(ask, problem=ask.words("addresses.none"), status=_UNPROCESSABLE)
     if ask.house.actions.directory().owner(address) is ask.rep:
-        return _page(ask, problem=ask.words("addresses.yours"), status=_UNPROCESSABLE)
+        return await _page(ask, problem=ask.words("addresses.yours"), status=_UNPROCESSABLE)
     attempt = ask.house.mailings.begin(ask.key, network_of(ask.client))
     if not isinstance(attempt, Attempt):
-        return _page(ask, problem=ask.words("forgot.too_many"), status=429)
+        return await _page(ask, problem=ask.words("forgot.too_many"), status=429)
     ask.house.mailings.failed(attempt)
     code = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
     subject = comparable_any_case(address)
@@ -127,25 +132,30 @@ async def verify(ask: Ask) -> Response:
     try:
         proven = await ask.house.database.write(take)
     except CommandError:
-        return _page(ask, problem=ask.words("addresses.too_many"), status=_UNPROCESSABLE)
+        return await _page(ask, problem=ask.words("addresses.too_many"), status=_UNPROCESSABLE)
     if not proven:
-        return _page(ask, pending=str(address), problem=ask.words("addresses.wrong"), status=_UNPROCESSABLE)
+        return await _page(
+            ask, pending=str(address), problem=ask.words("addresses.wrong"), status=_UNPROCESSABLE
+        )
     await ask.house.actions.take_changes()
     owner = ask.house.actions.directory().owner(address)
     if owner is None or owner.login != ask.rep.login:
-        return _page(ask, problem=ask.words("addresses.taken"), status=_UNPROCESSABLE)
+        return await _page(ask, problem=ask.words("addresses.taken"), status=_UNPROCESSABLE)
     return ask.redirect(HERE, said="address_added")
 
 
 async def remove(ask: Ask) -> Response:
-    """Take back an address that was added here."""
+    """Take back an address that was added here, or one that still waits for its code."""
     address = _read(ask.field("address", 320))
     if address is None:
         raise ask.refuse(400)
+    subject = comparable_any_case(address)
 
     def drop(tx: Transaction) -> bool:
         ask.audit(tx, "address.removed", address=str(address))
-        return ask.house.changes.drop_address(tx, ask.rep.login, address)
+        waited = subject in ask.house.store.pending_codes(tx, ask.key, PURPOSE, ask.now)
+        ask.house.store.drop_codes(tx, ask.key, PURPOSE, subject)
+        return ask.house.changes.drop_address(tx, ask.rep.login, address) or waited
 
     if not await ask.house.database.write(drop):
         raise ask.refuse()
