@@ -5,15 +5,18 @@ from pathlib import Path
 import pytest
 
 from relay.delivery_kind import Role
+from relay.demo.salesforce.simulator import Simulator
 from relay.ids import DeliveryId, Login, QueueId, queue_id_of
 from relay.queue.model import Change, State
+from relay.salesforce.composed import Intended
 from relay.salesforce.model import Category, Fault, FaultKind
-from relay.salesforce.record_rows import Told
+from relay.salesforce.record_rows import Intention, Told
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
 from relay.web.pages.attention import record_id
 from tests.support.builders import lease, new_message, record, to_recipient
-from tests.support.page import Page, open_page
+from tests.support.page import SETTINGS, Page, open_page
+from tests.support.salesforce import settings as salesforce_settings
 
 RULE = Fault(
     FaultKind.RULE, Category.ACCESS, "FIELD_CUSTOM_VALIDATION_EXCEPTION", "Say <i>why</i>", ("Subject",), 400
@@ -69,6 +72,24 @@ async def test_diagnostics_shows_a_row_with_category_code_and_advice(tmp_path: P
         for login, there in (("ana", True), ("bea", True), ("cid", True), ("bo", False)):
             text = (await (await page.signed_in(login)).get("/diagnostics?category=Access/Validation")).text
             assert ("FIELD_CUSTOM_VALIDATION_EXCEPTION" in text) is there, login
+
+
+async def test_diagnostics_shows_recipient_and_record(tmp_path: Path, salesforce: Simulator) -> None:
+    """Whom the mail went to, what was to be made, and where what it stands on is in Salesforce."""
+    async with open_page(tmp_path, SETTINGS + salesforce_settings(salesforce, tmp_path)) as page:
+        message, key = await held(page)
+        await held(page)
+        made = Intended("key1", "Task", {}, related=("003000000000001AAA",))
+        intention = Intention(key, message, Login("ana"), "", [made])
+        await page.house.database.write(
+            lambda tx: RecordStore().intend(tx, [intention], page.clock.now()) and None
+        )
+        text = (await (await page.signed_in("ana")).get("/diagnostics")).text
+        assert text.count("To customer@example.org") == 2
+        assert f'href="/messages/{message}"' in text
+        assert "Task not made" in text
+        assert f'href="{salesforce.url}/003000000000001AAA"' in text
+        assert "Record: none yet" in text
 
 
 async def test_advice_is_given_in_the_reader_s_language(tmp_path: Path) -> None:
