@@ -17,6 +17,7 @@ from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.pages.today import states
 from relay.web.sent_mail import Delivered, Logged, Sent, below_of, one_message, sent_by, sent_by_all
+from relay.web.waiting import why_it_waits, with_reason
 
 PAGE = "messages"
 _DAY = 86_400_000_000
@@ -94,12 +95,13 @@ async def show(ask: Ask) -> Response:
     """Show the form and what it finds."""
     search = search_of(ask)
     found, more = await _found(ask, search, _ROWS)
+    why = why_it_waits(ask)
     kept = await ask.house.database.read(lambda tx: ask.house.store.filters(tx, ask.key, PAGE))
     return ask.render(
         "admin_messages.html",
         200,
         search=search,
-        found=found,
+        found=[with_reason(one, why, ask.now) for one in found],
         older=search.link(below=more) if more else "",
         export=search.link(),
         kept=kept,
@@ -143,7 +145,9 @@ async def export(ask: Ask) -> Response:
         lambda tx: ask.audit(tx, "messages.exported", "messages", count=len(collected), search=search.link())
     )
     name, kind = ("messages.jsonl", "application/x-ndjson") if lines else ("messages.csv", "text/csv")
-    text = _json_lines(collected) if lines else _csv(collected)
+    why = why_it_waits(ask)
+    told = [with_reason(one, why, ask.now) for one in collected] if why else collected
+    text = _json_lines(told) if lines else _csv(told)
     return Response(
         text.encode("utf-8", "replace"),
         media_type=f"{kind}; charset=utf-8",

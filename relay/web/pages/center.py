@@ -41,6 +41,7 @@ from relay.web.pages.today import states
 from relay.web.records import instance_of
 from relay.web.reminding import Shown, due_lists, key_of
 from relay.web.sent_mail import Logged, below_of
+from relay.web.waiting import why_it_waits, with_reason
 
 PAGE = "center"
 _VIEW = "center.view"
@@ -135,13 +136,13 @@ async def _values(ask: Ask, known: str = "") -> dict[str, object]:
     """Give what the page shows; nothing when the browser has it already: what it has is `known`."""
     whose = _whose(ask)
     search, below = _search(ask, whose), below_of(ask.query("below"))
-    instance = instance_of(ask)
+    instance, why = instance_of(ask), why_it_waits(ask)
 
     def read(tx: Transaction) -> _Read | None:
         archived = ask.house.store.marks(tx, login_key(whose.login), ARCHIVED)
         columns, rows = _view(dict(ask.house.store.filters(tx, ask.key, _VIEW)), search.section)
         due = due_lists(tx, ask, whose)
-        around = repr((archived, columns, rows, due, follow_ups(tx, key_of(whose))))
+        around = repr((archived, columns, rows, due, follow_ups(tx, key_of(whose)), bool(why)))
         walk = Walk(tx, Login(whose.login), span(search, ask.now, ask.zone), below)
         put_aside = search.section is Section.ARCHIVED  # by hand, and from anywhere in the past
         if not put_aside and version_of(walk, known, around) == known:
@@ -150,7 +151,8 @@ async def _values(ask: Ask, known: str = "") -> dict[str, object]:
         version = version_of(
             walk, str(len(walk.portions)), repr(found.sent) + around if put_aside else around
         )
-        listed = lines(tx, found.sent, key_of(whose), instance, archived)
+        sent = [with_reason(one, why, ask.now) for one in found.sent]
+        listed = lines(tx, sent, key_of(whose), instance, archived)
         return None if version == known else _Read(found, listed, due, columns, rows, version)
 
     given = await ask.house.database.read(read)
