@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,6 +46,14 @@ class _Built(Protocol):
     def page_context(self) -> ssl.SSLContext | None: ...
 
 
+class _Recorder(Protocol):
+    """What the page needs of recording."""
+
+    def forget(self, addresses: Collection[str]) -> None:
+        """Look these addresses up anew."""
+        ...
+
+
 class Serving(Protocol):
     """What the page needs of the service; relay.server.Service is it."""
 
@@ -58,6 +66,11 @@ class Serving(Protocol):
     @property
     def built(self) -> _Built:
         """Give what the service goes by now."""
+        ...
+
+    @property
+    def recording(self) -> _Recorder:
+        """Give what records mail."""
         ...
 
     @property
@@ -125,6 +138,10 @@ class ServiceActions:
     async def status(self) -> Mapping[str, object]:
         """Give the live state."""
         return await self._service.status()
+
+    def forget(self, addresses: Collection[str]) -> None:
+        """Have recording look these addresses up anew."""
+        self._service.recording.forget(addresses)
 
     def salesforce(self) -> "SalesforceClient | None":
         """Give what asks Salesforce."""

@@ -5,7 +5,7 @@ Nothing of Salesforce is loaded while the settings name no organisation.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -209,6 +209,11 @@ class Recording:
         if self._gathering is not None:
             self._gathering.hurry()
         self._woken.set()
+
+    def forget(self, addresses: Collection[str]) -> None:
+        """Look these addresses up anew: whom Salesforce knows by them was changed by hand."""
+        if self._tools is not None:
+            self._tools.lookup.forget(addresses)
 
     # In the background
 

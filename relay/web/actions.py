@@ -3,7 +3,7 @@
 The page depends on these protocols alone, so that tests hand in small fakes and nothing else of the service is in reach.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from relay.config.loader import Configuration
@@ -57,6 +57,10 @@ class Actions(Protocol):
 
     async def status(self) -> Mapping[str, object]:
         """Give the live state, as `relay` commands see it on the admin socket."""
+        ...
+
+    def forget(self, addresses: Collection[str]) -> None:
+        """Have recording look these addresses up anew."""
         ...
 
     def salesforce(self) -> SalesforceClient | None:

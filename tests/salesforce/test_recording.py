@@ -149,6 +149,18 @@ async def test_what_a_person_holds_is_not_matched_again(tmp_path: Path, salesfor
             assert (await house.delivery(message)).state is State.HELD
 
 
+async def test_whom_the_page_made_a_lead_is_known_at_once(tmp_path: Path, salesforce: Simulator) -> None:
+    """Once it is told to forget an address, recording finds who has it now, and says no more that nobody has."""
+    async with recording_house(tmp_path, salesforce) as house:
+        message = await house.accept(STRANGER)
+        await house.wait_for(message, State.HELD)
+        lead = salesforce.add("Lead", LastName="Stranger", Company="Buyer", Email=STRANGER)
+        house.recording.forget([STRANGER])
+        again = await house.accept(STRANGER, subject="Once more")
+        await house.wait_for(again, State.SENT)
+        assert (await house.row(again)).related[0] == lead
+
+
 @pytest.mark.parametrize(
     ("nobody", "made"), [("unrelated", 1), ("skip", 0), ("create_lead", 1), ("create_contact", 1)]
 )

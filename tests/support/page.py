@@ -14,7 +14,7 @@ import email.policy
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
@@ -100,6 +100,8 @@ class LocalActions:
         """The relay's own mail, in wire form."""
         self.client: SalesforceClient | None = None
         """Set it to what a test needs."""
+        self.forgotten: list[str] = []
+        """Addresses that are to be looked up anew."""
 
     def configuration(self) -> Configuration:
         """Give the settings in force."""
@@ -147,6 +149,10 @@ class LocalActions:
             "reps": len(self.built.directory.reps()),
             "hops": [],
         }
+
+    def forget(self, addresses: Collection[str]) -> None:
+        """Keep them."""
+        self.forgotten += addresses
 
     def salesforce(self) -> SalesforceClient | None:
         """Give what the test has set."""

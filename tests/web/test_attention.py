@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from relay.clock import SystemClock
 from relay.delivery_kind import Role
 from relay.demo.salesforce.simulator import Simulator
 from relay.ids import DeliveryId, Login, QueueId, queue_id_of
 from relay.queue.model import Change, State
+from relay.reminding import client_of
 from relay.salesforce.composed import Intended
 from relay.salesforce.model import Category, Fault, FaultKind
 from relay.salesforce.record_rows import Intention, Told
@@ -116,6 +118,26 @@ async def test_an_unmatched_mail_is_related_by_the_address_of_a_record(tmp_path:
         rows = await page.house.database.read(lambda tx: RecordStore().recordings(tx, [key]))
         assert rows[key].related_to == ("003000000000001AAA",)
         assert await state_of(page, message) is State.QUEUED
+
+
+async def test_whoever_is_related_or_made_a_lead_is_looked_up_anew(
+    tmp_path: Path, salesforce: Simulator
+) -> None:
+    """What recording knew of the address before does not count any more."""
+    async with open_page(tmp_path, SETTINGS + salesforce_settings(salesforce, tmp_path)) as page:
+        _, first = await held(page, fault=None, unmatched=("anna@customer.example",))
+        _, second = await held(page, fault=None, unmatched=("olle@customer.example",))
+        ana = await page.signed_in("ana")
+        client = client_of(page.actions.configuration(), SystemClock(), page.house.database)
+        page.actions.client = client
+        try:
+            answer = await ana.post("/attention/lead", delivery=str(first), address="anna@customer.example")
+        finally:
+            await client.close()
+        assert answer.location.endswith("said=lead_made")
+        assert page.actions.forgotten == ["anna@customer.example"]
+        await ana.post("/attention/relate", delivery=str(second), record="003000000000001AAA")
+        assert page.actions.forgotten == ["anna@customer.example", "olle@customer.example"]
 
 
 async def test_a_text_that_is_no_record_changes_nothing(tmp_path: Path) -> None:

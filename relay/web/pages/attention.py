@@ -151,6 +151,9 @@ async def _name(ask: Ask, chosen: Sequence[ListedDelivery], target: str) -> None
             ask.audit(tx, "record.related", one.message, record=target)
 
     await ask.house.database.write(unit)
+    ids = [one.id for one in chosen]
+    known = await ask.house.database.read(lambda tx: RecordStore().recordings(tx, ids))
+    ask.house.actions.forget([address for row in known.values() for address in row.unmatched])
     await _release(ask, chosen)
 
 
