@@ -3,6 +3,7 @@
 A page may loosen nothing; one that shows a mail's body in a frame sets a policy of its own, stricter in scripts.
 """
 
+import re
 from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -22,6 +23,7 @@ _ALWAYS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _STRICT_TRANSPORT = "max-age=31536000"
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/?#@\[\]\\]+)(?::[0-9]{1,5})?", re.I)
 
 
 class SecurityHeaders:
@@ -59,6 +61,9 @@ class SecurityHeaders:
 
 
 def host_name(host: str) -> str:
-    """Give the name in a Host field (RFC 9110 §7.2) without its port."""
-    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-    return name.lower()
+    """Give the name in a Host field (RFC 9110 §7.2) without its port; "" for what is not a name and a port alone.
+
+    Links in mail are made of the field: `relay.example.com:x@evil.example` must lead nowhere.
+    """
+    found = _HOST.fullmatch(host)
+    return found[1].lower() if found else ""

@@ -70,7 +70,21 @@ def test_no_page_has_a_script_or_a_style_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8025", "localhost.evil.example", "", "127.0.0.1.evil"]
+    "host",
+    [
+        "evil.example",
+        "evil.example:8025",
+        "localhost.evil.example",
+        "",
+        "127.0.0.1.evil",
+        "localhost:x@evil.example",
+        "localhost:80@evil.example",
+        "localhost:80/evil",
+        "localhost:80?evil",
+        "localhost:",
+        "[::1]@evil.example",
+        "[::1].evil.example",
+    ],
 )
 async def test_a_host_that_is_not_ours_is_not_answered(tmp_path: Path, host: str) -> None:
     """A name of somebody else's that leads here gets nothing (DNS rebinding), and no link is mailed with it."""
