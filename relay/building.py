@@ -1,5 +1,6 @@
 """Make of one Configuration and the reps all that the running parts go by: one value, swapped whole at a reload."""
 
+import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -19,13 +20,15 @@ from relay.directory.model import Directory
 from relay.directory.store import DirectoryStore, reps_of_settings
 from relay.directory.throttle import Limits
 from relay.errors import CommandError, ConfigError, Problem
-from relay.policy.rules import Rules, compile_rules
+from relay.policy.rules import Rules, compile_rules, left_out
 from relay.queue.rules import RunnerRules, rules_of
 from relay.storage.database import Transaction
 from relay.tls import client_context, server_context
 
 if TYPE_CHECKING:
     from relay.delivery.courier import SmtpCourier
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Built:
 
 def build(configuration: Configuration, directory: Directory) -> Built:
     """Build everything. Raises ConfigError, or CommandError (78) that names what cannot be read."""
+    for problem in left_out(configuration.settings, configuration.place, directory.reps()):
+        logger.warning("%s", problem)
     return Built(
         configuration,
         directory,

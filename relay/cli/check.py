@@ -1,12 +1,15 @@
 """`relay check`: read the settings, build all that can be built without opening a port, and tell every problem."""
 
+from contextlib import suppress
+
 import typer
 
 from relay.building import build_problems
 from relay.cli.common import EXIT_CONFIG, ConfigOption, JsonOption, config_path, fail
 from relay.cli.show import print_json
+from relay.cli.user_access import left_out_of
 from relay.config.loader import Report, read
-from relay.errors import CommandError, Problem
+from relay.errors import CommandError, Problem, RelayError
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +31,8 @@ def check(context: typer.Context, json: JsonOption = False, config: ConfigOption
     problems = list(report.problems)
     if report.configuration is not None:
         problems += build_problems(report.configuration)
+        with suppress(RelayError):  # what keeps the store from being read is not the settings' fault
+            problems += left_out_of(report.configuration)
         order = {file: number for number, file in enumerate(report.files)}
         problems.sort(key=lambda problem: (order.get(problem.file, 0), problem))
     errors = sum(problem.severity == "error" for problem in problems)

@@ -7,7 +7,7 @@ import typer
 
 from relay.cli.common import ConfigOption, JsonOption, load_configuration
 from relay.cli.show import print_json
-from relay.cli.user_access import as_changed
+from relay.cli.user_access import as_changed, left_out_of
 from relay.config.loader import Configuration
 from relay.config.writing import block
 from relay.directory.effective import effective, leaves
@@ -35,7 +35,10 @@ def show(
 
     What was not written has its default.
     """
-    configuration = as_changed(load_configuration(context, config))
+    entered = load_configuration(context, config)
+    for problem in left_out_of(entered):
+        typer.echo(str(problem), err=True)
+    configuration = as_changed(entered)
     values = effective(configuration.settings, reveal=reveal)
     if json:
         items = [

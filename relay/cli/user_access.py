@@ -83,6 +83,25 @@ def as_changed(configuration: Configuration) -> Configuration:
     return merged_users(merged_configuration(configuration, changes.for_all), reps.reps())
 
 
+def left_out_of(configuration: Configuration) -> tuple[Problem, ...]:
+    """Give a warning for each pattern of the page that does not count any more; none while there is no store yet."""
+    from relay.policy.rules import left_out  # loaded when used: most commands on reps need none of it
+
+    async def read() -> tuple[Problem, ...]:
+        async with open_store(configuration) as database:
+            changes = await database.read(ChangeStore().read)
+            merged = merged_configuration(configuration, changes.for_all)
+            reps = await database.read(lambda tx: snapshot(tx, merged))
+            return left_out(merged.settings, merged.place, reps.reps())
+
+    try:
+        return asyncio.run(read())
+    except CommandError as exc:
+        if exc.exit_code != EXIT_TRY_AGAIN:
+            raise
+        return ()
+
+
 async def _read(configuration: Configuration) -> Directory:
     async with open_store(configuration) as database:
         return await database.read(lambda tx: snapshot(tx, configuration))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from relay.config.model import ExcludeSettings
 from relay.message import Header, automated, subject
 from relay.policy.patterns import Globs, compile_globs
-from relay.policy.subjects import SubjectPattern, compile_subject
+from relay.policy.subjects import PatternError, SubjectPattern, compile_subject
 
 INTERNAL = "internal mail: every recipient is one of ours"
 EXCLUDED = "every recipient is excluded"
@@ -43,12 +43,16 @@ class Exclusions:
 
 
 def compile_exclusions(
-    settings: ExcludeSettings, path: str, named: Callable[[str], str], own_domains: Sequence[str] = ()
+    settings: ExcludeSettings,
+    path: str,
+    named: Callable[[str], str],
+    own_domains: Sequence[str] = (),
+    of_page: Callable[[int], bool] = lambda at: False,
 ) -> Exclusions:
     """Compile the settings that stand under `path`; `named` writes a path as a rule with its place.
 
     `own_domains` are those that `internal: auto` adds. Raises PatternError for a subject pattern that
-    cannot be used.
+    cannot be used, unless it is `of_page`: what people entered there in an earlier version is left out.
     """
 
     def listed(key: str, patterns: Sequence[str]) -> list[tuple[str, str]]:
@@ -61,10 +65,23 @@ def compile_exclusions(
         internal=compile_globs(internal) if settings.internal != "off" else None,
         recipients=compile_globs(listed("recipients", settings.recipients)),
         senders=compile_globs(listed("senders", settings.senders)),
-        subjects=tuple(compile_subject(text, rule) for text, rule in listed("subjects", settings.subjects)),
+        subjects=_compiled(listed("subjects", settings.subjects), of_page),
         automated=named(f"{path}.automated") if settings.automated else "",
         any_recipient=settings.when == "any",
     )
+
+
+def _compiled(
+    listed: Sequence[tuple[str, str]], of_page: Callable[[int], bool]
+) -> tuple[SubjectPattern, ...]:
+    found = []
+    for at, (text, rule) in enumerate(listed):
+        try:
+            found.append(compile_subject(text, rule))
+        except PatternError:
+            if not of_page(at):
+                raise
+    return tuple(found)
 
 
 def find_exclusion(

@@ -4,7 +4,7 @@ Pure. Compiled rules are a value: a change of settings or reps makes new ones.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from relay.address import ascii_domain, comparable_any_case, parse_mailbox
@@ -19,6 +19,8 @@ from relay.policy.subjects import PatternError, compile_subject
 
 Place = Callable[[str], str]
 """Gives where a setting was written, such as "config.yaml:31", or "default"."""
+_PAGE = "page: "
+"""What the places of settings begin with that people changed on the page (relay.directory.changes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ class RuleBuilder:
         written = rep.exclude.model_fields_set
         own = rep.exclude if "automated" in written else rep.exclude.model_copy(update={"automated": False})
         domains = self.own_domains if "internal" in written else ()
-        return (self.organisation, compile_exclusions(own, "exclude", partial(self._named, rep), domains))
+        of_page = partial(_of_rep, rep)
+        named = partial(self._named, rep)
+        return (self.organisation, compile_exclusions(own, "exclude", named, domains, of_page))
 
 
 def compile_rules(
@@ -128,7 +132,11 @@ def compile_rules(
     _check_subjects(settings, place)
     own_domains = _own_domains(reps)
     organisation = compile_exclusions(
-        settings.logging.exclude, "logging.exclude", partial(_named, place=place), own_domains
+        settings.logging.exclude,
+        "logging.exclude",
+        partial(_named, place=place),
+        own_domains,
+        partial(_of_all, place),
     )
     users = {user.login: index for index, user in enumerate(settings.users)}
     builder = RuleBuilder(settings, place, users, own_domains, organisation)
@@ -185,10 +193,41 @@ def _check_subjects(settings: RelaySettings, place: Place) -> None:
         problem
         for path, layer in layers
         for index, pattern in enumerate(layer.subjects if layer else ())
+        if not place(f"{path}.subjects.{index}").startswith(_PAGE)
         if (problem := _subject_problem(f"{path}.subjects.{index}", pattern, place))
     )
     if problems:
         raise ConfigError(problems)
+
+
+def left_out(settings: RelaySettings, place: Place, reps: Sequence[Rep]) -> tuple[Problem, ...]:
+    """Give a warning for each subject pattern of the page that does not count, since it cannot be used any more."""
+    ours = [
+        (place(path), path, pattern)
+        for at, pattern in enumerate(settings.logging.exclude.subjects)
+        if _of_all(place, at) and (path := f"logging.exclude.subjects.{at}")
+    ]
+    own = [
+        (rep.changed_by(f"exclude.subjects.{at}"), f"users.{rep.login}.exclude.subjects.{at}", pattern)
+        for rep in reps
+        for at, pattern in enumerate(rep.exclude.subjects if rep.exclude else ())
+        if _of_rep(rep, at)
+    ]
+    return tuple(
+        replace(problem, file=who, text=f"{problem.text}; it does not count", severity="warning")
+        for who, path, pattern in (*ours, *own)
+        if (problem := _subject_problem(path, pattern, place))
+    )
+
+
+def _of_all(place: Place, at: int) -> bool:
+    """Tell whether a pattern over subjects that holds for all was entered on the page."""
+    return place(f"logging.exclude.subjects.{at}").startswith(_PAGE)
+
+
+def _of_rep(rep: Rep, at: int) -> bool:
+    """Tell whether a rep's pattern over subjects was entered on the page."""
+    return bool(rep.changed_by(f"exclude.subjects.{at}"))
 
 
 def _subject_problem(path: str, pattern: str, place: Place) -> Problem | None:

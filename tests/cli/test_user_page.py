@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from relay.address import parse_mailbox
-from relay.cli import config, user
+from relay.cli import check, config, user
 from relay.directory.change_store import ChangeStore
 from relay.storage.database import Transaction
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
@@ -151,3 +151,16 @@ def test_a_role_on_the_page_is_set_by_command(folder: Path) -> None:
     run(folder, "user", "set", "cecilia@example.com", "--web-role", "admin")
     items = json.loads(run(folder, "user", "list", "--json").stdout)["items"]
     assert items[1]["web_role"] == "admin"
+
+
+def test_a_kept_pattern_that_is_not_offered_any_more(folder: Path) -> None:
+    """`relay check` and `relay config show` warn of it, and go on."""
+    kept = {"subjects": ["a(?=b)"]}
+    in_store(folder, lambda tx: ChangeStore().set(tx, "bo", "exclude", kept, "bo", NOW))
+    app = typer.Typer()
+    config.register(app)
+    check.register(app)
+    for command in (["config", "show"], ["check"]):
+        result = CliRunner().invoke(app, [*command, "-c", str(folder / "config.yaml")])
+        assert result.exit_code == 0, result.output
+        assert "warning: users.bo.exclude.subjects.0: the pattern uses" in result.output, command

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from relay.directory.change_store import ChangeStore
 from relay.directory.credentials import Proven, Wrong
 from relay.directory.store import DirectoryStore, RepChange
 from relay.salesforce.capturing import logging_of
+from relay.storage.database import Transaction
 from tests.support.builders import new_message, to_recipient
 from tests.support.page import APP_PASSWORD, BCC, SETTINGS, Page, Visitor, open_page
 
@@ -270,6 +272,37 @@ async def test_exclusions_are_tried_on_the_last_mails_before_they_are_saved(tmp_
         rule = page.actions.rules().of(page.rep("ana")).exclusions[1].recipients
         assert rule is not None
         assert rule.rule_for("lee@bank.example") == "users.0.exclude.recipients.0 (page: ana)"
+
+
+async def test_a_kept_pattern_that_is_not_offered_any_more_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not count, beside it all else does; the log, its rep's page and the admin's say so."""
+    async with open_page(tmp_path) as page:
+        kept = {"subjects": ["^Before:", "a(?=b)", "^Private:"], "recipients": ["kim@example.com"]}
+
+        def keep(tx: Transaction) -> None:
+            ChangeStore().set(tx, "ana", "exclude", kept, "ana", page.clock.now())
+            ChangeStore().set(
+                tx, "", "logging.exclude.subjects", ["a(?=c)", "^All:"], "bea", page.clock.now()
+            )
+
+        await page.house.database.write(keep)
+        await page.actions.take_changes()
+        of_all, own = page.actions.rules().of(page.rep("ana")).exclusions
+        assert [one.rule for one in own.subjects] == [
+            "users.0.exclude.subjects.0 (page: ana)",
+            "users.0.exclude.subjects.2 (page: ana)",
+        ]
+        assert own.recipients is not None
+        assert len(of_all.subjects) == 1
+        told = "\n".join(one.getMessage() for one in caplog.records)
+        assert "users.ana.exclude.subjects.1: the pattern uses" in told
+        assert "logging.exclude.subjects.0: the pattern uses" in told
+        note = "is not offered any more and does not count"
+        for login, count in (("ana", 1), ("bo", 0), ("bea", 1)):
+            text = (await (await page.signed_in(login)).get("/settings/exclusions")).text
+            assert text.count(note) == count, login
 
 
 @pytest.mark.parametrize("form", [{"subjects": "("}, {"recipients": "@@"}, {"subjects": "x" * 3000}])

@@ -13,15 +13,15 @@ from relay.config.model import ExcludeSettings
 from relay.policy.exclusions import Exclusions, compile_exclusions
 from relay.policy.subjects import PatternError, compile_subject
 from relay.storage.database import Transaction
-from relay.web.access import Access, Entry, PageRoute, get, post
+from relay.web.access import FORM_LIMIT, Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.changing import change, change_for_all, may_change
 from relay.web.excluding import Skipped, would_skip
+from relay.web.sentences import plain
 
 HERE = "/settings/exclusions"
 KINDS = ("recipients", "senders", "subjects")
 _MOST = 200
-_LONGEST = 4000
 _UNPROCESSABLE = 422
 
 
@@ -135,7 +135,18 @@ async def _page(
         changeable=may_change(ask, "exclude"),
         internal=ask.house.configuration.settings.logging.exclude.internal,
         place=ask.house.configuration.place("logging.exclude"),
+        left_out=_unusable(ask, entered.subjects if entered else ()),
+        left_out_of_all=_unusable(ask, ask.house.configuration.settings.logging.exclude.subjects),
     )
+
+
+def _unusable(ask: Ask, patterns: Sequence[str]) -> list[str]:
+    """Say of each pattern over subjects that an earlier version took, and this one does not, that it does not count."""
+    return [
+        ask.words("exclusions.left_out", pattern=one, problem=plain(ask.words, found))
+        for one in patterns
+        if (found := subject_problem(one))
+    ]
 
 
 async def _own(ask: Ask) -> Form:
@@ -144,8 +155,8 @@ async def _own(ask: Ask) -> Form:
         return next((one.value for one in changes if one.key == "exclude"), None)
 
     kept = await ask.house.database.read(read)
-    settings = ExcludeSettings.model_validate(kept) if kept else ExcludeSettings()
-    return Form(*("\n".join(getattr(settings, kind)) for kind in KINDS))
+    told = kept if isinstance(kept, dict) else {}
+    return Form(*("\n".join(map(str, told.get(kind, ()))) for kind in KINDS))
 
 
 def _of_all(ask: Ask) -> Form:
@@ -154,7 +165,7 @@ def _of_all(ask: Ask) -> Form:
 
 
 def _read(ask: Ask) -> Form:
-    return Form(*(ask.field(kind, _LONGEST) for kind in KINDS))
+    return Form(*(ask.field(kind, FORM_LIMIT) for kind in KINDS))
 
 
 def _layer(form: Form, path: str) -> Exclusions:
