@@ -1,6 +1,8 @@
 """The pages of admins and auditors: overview, messages, queue, configuration, audit."""
 
 import json
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,34 @@ async def test_the_configuration_is_shown_without_its_secrets(tmp_path: Path) ->
     assert "config.yaml:" in text
     assert BCC not in text
     assert "argon2id" not in text
+
+
+async def test_the_configuration_is_read_by_its_sections(tmp_path: Path) -> None:
+    """Each section of the file stands for itself, and is led to; a search shows the sections in which it found something."""
+    async with open_page(tmp_path) as page:
+        cid = await page.signed_in("cid")
+        text = (await cid.get("/admin/configuration")).text
+        for name in ("server", "logging", "upstream", "users"):
+            assert f'href="#section-{name}"' in text
+            assert f'id="section-{name}"' in text
+        assert text.count("<table") == text.count('href="#section-') > 8
+        found = (await cid.get("/admin/configuration?q=upstream.routes")).text
+        assert found.count("<table") == 1
+        assert 'id="section-upstream"' in found
+
+
+async def test_charts_say_what_they_measure(tmp_path: Path) -> None:
+    """From nothing to the most in an hour, from a day ago to now."""
+    async with open_page(tmp_path) as page:
+        await sent(page)
+        text = (await (await page.signed_in("bea")).get("/admin")).text
+        ends = re.findall(
+            r'<div class="ends"><time datetime="([^"]+)".*?per hour.*?<time datetime="([^"]+)"', text
+        )
+        assert len(ends) == 2
+        first, last = map(datetime.fromisoformat, ends[0])
+        assert last - first == timedelta(hours=24)
+        assert '<div class="scale" aria-hidden="true"><span>' in text
 
 
 async def test_the_audit_is_searched_by_who(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ _KEPT_FOR = 30.0
 """Seconds for which the numbers of the overview hold: they are counted over a whole day."""
 _ENTRIES = 100
 _SETTINGS = 300
+"""Settings of a section that are shown; a search finds the others."""
 
 PER_HOUR = """
     SELECT (? - at) / 3600000000, name, count(*) FROM event
@@ -62,6 +63,7 @@ async def overview(ask: Ask) -> Response:
         "admin_overview.html",
         200,
         day=day,
+        since=ask.now - _HOURS * _HOUR,
         accepted=bars(day.accepted),
         refused=bars(day.refused),
         service=status,
@@ -104,12 +106,15 @@ async def configuration(ask: Ask) -> Response:
         (path, _text(value), now.place(path)) for path, value in leaves(effective(now.settings, reveal=False))
     ]
     wanted = ask.query("q").strip().lower()
-    found = [row for row in shown if wanted in row[0].lower() or wanted in row[2].lower()]
+    sections: dict[str, list[tuple[str, str, str]]] = {}
+    for row in shown:
+        if wanted in row[0].lower() or wanted in row[2].lower():
+            sections.setdefault(row[0].partition(".")[0], []).append(row)
     return ask.render(
         "admin_configuration.html",
         200,
-        found=found[:_SETTINGS],
-        more=len(found) > _SETTINGS,
+        sections={name: rows[:_SETTINGS] for name, rows in sections.items()},
+        more=any(len(rows) > _SETTINGS for rows in sections.values()),
         wanted=ask.query("q"),
         path=str(now.path.name),
     )
