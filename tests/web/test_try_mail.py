@@ -30,6 +30,18 @@ async def test_a_pasted_mail_to_a_colleague_is_left_out(tmp_path: Path) -> None:
     assert "logging.exclude.internal" in answer.text
 
 
+async def test_what_was_pasted_stands_in_the_form(tmp_path: Path) -> None:
+    """So that it is changed and tried again: the source as it was, and the recipients; also when something is missing."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        text, to = "\nSubject: </textarea><script>x\r\n\r\nHello", "kim@customer.example"
+        for recipients in (to, ""):
+            answer = await ana.post("/try", text=text, recipients=recipients)
+            assert "\n\nSubject: &lt;/textarea&gt;&lt;script&gt;x" in answer.text
+            assert f'name="recipients" value="{recipients}"' in answer.text
+        assert "Subject: yyy" not in (await ana.post("/try", text="Subject: " + "y" * 2**20)).text
+
+
 async def test_what_would_be_refused_shows_its_reply(tmp_path: Path) -> None:
     """A sender that is not an acceptable address: 550 5.7.1."""
     async with open_page(tmp_path) as page:
