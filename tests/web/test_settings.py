@@ -193,7 +193,7 @@ async def test_a_code_can_be_entered_by_who_comes_back(tmp_path: Path) -> None:
         await ana.post(f"{here}/add", address="ana@third.example")
         text = (await ana.get(here)).text
         assert text.count('name="code"') == 2
-        assert "Send the code for ana@other.example again" in text
+        assert "Send again the code for ana@other.example" in text
         assert 'id="address"' in text
         assert 'name="code"' not in (await (await page.signed_in("bo")).get(here)).text
         assert (await ana.post(f"{here}/remove", address="ana@third.example")).status == 303
@@ -272,6 +272,22 @@ async def test_exclusions_are_tried_on_the_last_mails_before_they_are_saved(tmp_
         rule = page.actions.rules().of(page.rep("ana")).exclusions[1].recipients
         assert rule is not None
         assert rule.rule_for("lee@bank.example") == "users.0.exclude.recipients.0 (page: ana)"
+
+
+async def test_a_long_list_of_exclusions_is_kept_whole(tmp_path: Path) -> None:
+    """No pattern is lost or cut short at the end of a long list: half of one may stand for everybody."""
+    async with open_page(tmp_path) as page:
+        ana, bea = await page.signed_in("ana"), await page.signed_in("bea")
+        lines = [f"somebody-{n:03}@customer-{n:03}.example" for n in range(150)]
+        for browser, path in ((ana, ""), (bea, "/everybody")):
+            saved = await browser.post(
+                f"/settings/exclusions{path}", do="save", recipients="\r\n".join(lines)
+            )
+            assert saved.status == 303
+        kept = page.rep("ana").exclude
+        assert kept is not None
+        assert list(kept.recipients) == lines
+        assert list(page.actions.configuration().settings.logging.exclude.recipients) == lines
 
 
 async def test_a_kept_pattern_that_is_not_offered_any_more_stops_nothing(
