@@ -95,8 +95,10 @@ def troubles(
     Held and given up is told; deferred too, since an automatic try is still to come.
     """
     listed: list[ListedDelivery] = []
-    for role in (Role.RECORD, Role.LOG_COPY):
-        listed += queue.list(tx, Selection(login=login, role=role, states=_STATES), LIMIT)
+    # What waits for somebody first: an outage's worth of what is tried again must not leave it out.
+    for state in _STATES:
+        for role in (Role.RECORD, Role.LOG_COPY):
+            listed += queue.list(tx, Selection(login=login, role=role, states=(state,)), LIMIT)
     listed += _given_up(tx, queue, login, now) if login else []
     hidden = set(dismissed)
     kept = [one for one in listed if str(one.id) not in hidden][:LIMIT]

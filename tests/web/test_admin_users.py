@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from relay.config.model import Mode
 from relay.directory.credentials import Verdict, Wrong
+from relay.directory.store import DirectoryStore, RepChange
 from tests.support.builders import new_message, to_recipient
 from tests.support.page import APP_PASSWORD, PASSWORD, SETTINGS, Page, link_in, open_page
 
@@ -50,6 +52,17 @@ async def test_an_invitation_lets_a_rep_choose_a_password(tmp_path: Path) -> Non
         assert (await bo.get("/settings/account")).status == 200
         assert (await bea.post(f"{HERE}/invite", login="dan")).status == 400
         assert (await bea.post(f"{HERE}/invite", login="nobody")).status == 404
+
+
+async def test_who_has_no_address_is_not_invited(tmp_path: Path) -> None:
+    """There is nowhere to mail a link to: no such button, and no fault where it is pressed nevertheless."""
+    async with open_page(tmp_path) as page:
+        nowhere = RepChange(mode=Mode.OFF, addresses=())
+        await page.house.database.write(lambda tx: DirectoryStore().add(tx, "eve", nowhere, page.clock.now()))
+        await page.actions.take_changes()
+        bea = await page.signed_in("bea")
+        assert "/admin/users/invite" not in (await bea.get("/admin/users?q=eve")).text
+        assert (await bea.post("/admin/users/invite", login="eve")).status == 400
 
 
 async def test_a_lost_account_is_shut(tmp_path: Path) -> None:

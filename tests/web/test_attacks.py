@@ -1,12 +1,16 @@
 """What strangers try on any web page: scripts in texts, other people's files and hosts, too much of everything."""
 
 import re
+import threading
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from relay.ids import queue_id_of
 from relay.web.headers import POLICY
+from relay.web.pages import message as message_page
+from relay.web.pages import try_mail
 from tests.support.builders import new_message, to_recipient
 from tests.support.page import Page, open_page
 
@@ -105,6 +109,47 @@ async def test_a_form_that_is_too_large_is_not_read(tmp_path: Path, octets: int)
         assert (await ana.post_with("/settings/exclusions", fields, content_length="10")).status == 413
         answer = await ana.upload("/settings/exclusions", "file", "../../x", b"x" * octets)
         assert answer.status == 413
+
+
+async def test_what_is_large_comes_as_a_file(tmp_path: Path) -> None:
+    """Where a file may be sent, a form in the other encoding is still no larger than a form: it is decoded at once."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        fields = {"form_token": ana.token, "text": "x" * 65 * 1024}
+        assert (await ana.post_with("/try", fields)).status == 413
+        assert (await ana.post_with("/try", fields, content_length="10")).status == 413
+        mail = b"To: kim@buyer.example\r\n\r\n" + b"x" * 65 * 1024
+        assert (await ana.upload("/try", "file", "a.eml", mail)).status == 200
+
+
+async def test_a_strange_mail_leaves_others_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A header of a million fields and HTML nested a thousand deep are not read on the loop that mail is moved by."""
+    where: dict[str, threading.Thread] = {}
+
+    def watched(module: ModuleType, name: str) -> None:
+        really = getattr(module, name)
+
+        def run(*values: object) -> object:
+            where[name] = threading.current_thread()
+            return really(*values)
+
+        monkeypatch.setattr(module, name, run)
+
+    watched(try_mail, "tried")
+    watched(try_mail, "explain")
+    watched(message_page, "harmless")
+    async with open_page(tmp_path) as page:
+        wire = b"From: ana@example.com\r\nContent-Type: text/html\r\n\r\n" + b"<div>" * 1000 + b"x\r\n"
+        message = new_message(number=page.house.runner.next_number(), content=wire)
+        await page.house.accept(to_recipient(), message=message)
+        ana = await page.signed_in("ana")
+        shown = await ana.get(f"/messages/{queue_id_of(message.number)}/body")
+        assert "<div>x" in shown.text
+        await ana.upload("/try", "file", "a.eml", b"To: kim@buyer.example\r\n\r\n")
+    assert where.keys() == {"tried", "explain", "harmless"}
+    assert threading.main_thread() not in where.values()
 
 
 async def test_a_form_of_a_million_fields_is_refused(tmp_path: Path) -> None:

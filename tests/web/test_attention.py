@@ -15,6 +15,7 @@ from relay.salesforce.model import Category, Fault, FaultKind
 from relay.salesforce.record_rows import Intention, Told
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
+from relay.web.attention import LIMIT
 from relay.web.pages.attention import record_id
 from tests.support.builders import lease, new_message, record, to_recipient
 from tests.support.page import SETTINGS, Page, open_page
@@ -65,6 +66,44 @@ async def test_what_failed_is_explained_and_offered_again(tmp_path: Path) -> Non
         assert "It is being tried again." in answer.text
         assert await state_of(page, message) is State.QUEUED
         assert page.actions.woken == 1
+
+
+async def given_up(page: Page, state: State, reason: str, at: int | None = None) -> DeliveryId:
+    """Put a message of ana's into the queue whose record stands so."""
+    number = page.actions.next_number()
+    queue_id = queue_id_of(number)
+
+    def keep(tx: Transaction) -> DeliveryId:
+        message = new_message(number=number, login="ana", subject=f"No. {number}")
+        recipient, waiting = page.house.store.accept(tx, message, [to_recipient(), record()], lease=lease())
+        page.house.store.settle(tx, queue_id, [Change(recipient.id, 1, State.SENT, None, "250 ok")])
+        (claimed,) = page.house.store.claim(tx, waiting.transport, page.clock.now() + 10**9, 10, lease())
+        (one,) = claimed.deliveries
+        page.house.store.settle(tx, queue_id, [Change(one.id, one.fence, state, at, reason)])
+        return one.id
+
+    return await page.house.database.write(keep)
+
+
+async def test_what_waits_for_somebody_is_shown_beside_an_outage(tmp_path: Path) -> None:
+    """However much is only to be tried again, what needs the person stands there."""
+    async with open_page(tmp_path) as page:
+        for _ in range(LIMIT):
+            await given_up(page, State.DEFERRED, "451 later", page.clock.now() + 10**10)
+        await held(page)
+        text = (await (await page.signed_in("ana")).get("/attention")).text
+        assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in text
+
+
+async def test_nothing_is_offered_again_that_nothing_more_is_tried_for(tmp_path: Path) -> None:
+    """A group whose mails were all given up has no button that would do nothing."""
+    async with open_page(tmp_path) as page:
+        for _ in range(2):
+            await given_up(page, State.BOUNCED, "550 5.1.1 gone")
+        text = (await (await page.signed_in("ana")).get("/attention")).text
+        assert "550 5.1.1 gone" in text
+        assert "/attention/dismiss" in text
+        assert "/attention/retry" not in text
 
 
 async def test_diagnostics_shows_a_row_with_category_code_and_advice(tmp_path: Path) -> None:
@@ -168,7 +207,7 @@ async def test_odd_patterns_are_refused(tmp_path: Path) -> None:
     async with open_page(tmp_path) as page:
         message, key = await held(page, fault=None, unmatched=("anna@customer.example",))
         ana = await page.signed_in("ana")
-        for pattern in ("*", "*@*", "a*@customer.example", "", "<script>"):
+        for pattern in ("*", "*@*", "a*@customer.example", "", "<script>", '"a b"@x.example'):
             assert (await ana.post("/attention/ignore", delivery=str(key), pattern=pattern)).status == 400
         assert await state_of(page, message) is State.HELD
 

@@ -188,6 +188,15 @@ async def test_a_form_leads_to_our_own_pages_alone(tmp_path: Path, here: str) ->
         assert answer.location == "/center?said=reminder_done"
 
 
+async def test_a_form_leads_back_to_any_search(tmp_path: Path) -> None:
+    """What was searched for may be in any script; in the address it stands percent-encoded (RFC 3986 §2.1)."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        await ana.post("/reminders", title="Call")
+        answer = await ana.post("/reminders/1/do", what="done", here="/reminders?q=€ 5\r\nx: y&show=%6f")
+        assert answer.location == "/reminders?said=reminder_done&q=%E2%82%AC%205x:%20y&show=%6f"
+
+
 async def test_a_sent_mail_is_followed_up(tmp_path: Path) -> None:
     """Row 33: the form is filled from the mail, and the reminder leads back to it."""
     async with open_page(tmp_path) as page:

@@ -80,7 +80,7 @@ def _mode(ask: Ask, rep: Rep) -> str:
 async def invite(ask: Ask) -> Response:
     """Mail a link by which a rep chooses a password; also for one who lost theirs."""
     rep = _rep(ask)
-    if rep.disabled or not ask.house.web.passwords:
+    if rep.disabled or not rep.addresses or not ask.house.web.passwords:
         raise ask.refuse(400)
     code = await new_link(ask.house, rep, INVITE)
     assert code is not None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from relay.address import parse_mailbox
+from relay.config.forms import glob_problem
 from relay.delivery_kind import Role
 from relay.errors import AddressError
 from relay.ids import DeliveryId
@@ -184,7 +185,7 @@ async def ignore(ask: Ask) -> Response:
         parse_mailbox(pattern.replace("*", "x", 1), smtputf8=True)
     except AddressError:
         raise ask.refuse(400) from None
-    if pattern.count("*") > 1 or ("*" in pattern and not pattern.startswith("*@")):
+    if glob_problem(pattern) or pattern.count("*") > 1 or ("*" in pattern and not pattern.startswith("*@")):
         raise ask.refuse(400)
     chosen = await _mine(ask)
     kept = await _excluded(ask)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.responses import Response
 
@@ -37,6 +37,8 @@ LISTS = ("open", "undated", "done")
 _ROWS = 200
 _UNPROCESSABLE = 422
 _LONGEST_DETAILS = 64_000
+_AS_IT_IS = "%&=+,;:/?@-._~!$'()*"
+"""What may stand in a query (RFC 3986 §3.4)."""
 
 
 def routes() -> Sequence[PageRoute]:
@@ -324,5 +326,5 @@ def _back(ask: Ask, said: str) -> Response:
     query = "&".join(f"{name}={value}" for name, _, value in pairs if name != "said")
     answer = ask.redirect(path, said=said)
     if query:
-        answer.headers["location"] += f"&{query}"
+        answer.headers["location"] += quote(f"&{query}", safe=_AS_IT_IS)
     return answer

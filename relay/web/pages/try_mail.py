@@ -57,14 +57,15 @@ async def look(ask: Ask) -> Response:
         :_MOST_RECIPIENTS
     ]
     try:
-        mail = tried(wire, ask.rep, recipients)
+        mail = await asyncio.to_thread(tried, wire, ask.rep, recipients)
     except AddressError as error:
         return _page(
             ask, _UNPROCESSABLE, problem=ask.words("try_mail.address", problem=plain(ask.words, str(error)))
         )
     if not mail.recipients:
         return _page(ask, _UNPROCESSABLE, problem=ask.words("try_mail.nobody"))
-    explanation = explain(mail, ask.house.actions.rules(), ask.house.configuration.settings.limits.signed_bcc)
+    rules, signed_bcc = ask.house.actions.rules(), ask.house.configuration.settings.limits.signed_bcc
+    explanation = await asyncio.to_thread(explain, mail, rules, signed_bcc)
     plan, trouble = await _planned(ask, wire, mail, explanation)
     return _page(ask, explanation=explanation, plan=plan, trouble=trouble)
 
