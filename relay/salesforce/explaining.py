@@ -131,6 +131,7 @@ def _looked_up(decision: Accept, mail: Tried, rules: Rules) -> tuple[str, ...]:
         one.target
         for one in decision.deliveries
         if one.role is Role.RECIPIENT
+        and not one.skipped
         and (blind or address_key(one.target) in named)
         and not is_left_out(one.target, mail.rep, rules)
     )
@@ -152,7 +153,7 @@ def facts_of(
     told = tuple(
         ToldRecipient(one.target, State.SENT, now)
         for one in explanation.deliveries
-        if one.role is Role.RECIPIENT
+        if one.role is Role.RECIPIENT and not one.skipped
     )
     return MessageFacts(
         message=QueueId("0000000000000"),
@@ -193,6 +194,8 @@ def _exclusion_step(mail: Tried, rules: Rules) -> Step:
 
 
 def _recipient_step(one: PlannedDelivery, mail: Tried, rules: Rules) -> Step:
+    if one.skipped:
+        return Step("recipient", "info", f"{one.target}: not forwarded: {one.skipped}", one.rule)
     form = comparable_any_case(parse_mailbox(one.target, smtputf8=True))
     found = recipient_exclusion(rules.of(mail.rep).exclusions, form)
     if found is None:

@@ -43,6 +43,21 @@ def test_blind_copies_are_looked_up_by_setting_alone() -> None:
     assert explained(MAIL, *recipients, capture={"bcc_recipients": True}).looked_up == recipients
 
 
+def test_a_control_address_is_not_said_to_be_forwarded_to() -> None:
+    """It says what it asks for; nobody is looked up by it, also where blind copies are."""
+    to = ("k@customer.test", "headers@log.example.com")
+    asked = {"controls": {"domain": "log.example.com"}, "capture": {"bcc_recipients": True}}
+    found = explained(MAIL, *to, **asked)
+    assert [one.text for one in found.steps if one.title == "recipient"] == [
+        "k@customer.test: forwarded",
+        "headers@log.example.com: not forwarded: a control address, nobody to send to: "
+        "it asked to log this mail without its body",
+    ]
+    assert found.looked_up == to[:1]
+    facts = facts_of(tried(MAIL, rep(), to), found, 0)
+    assert [one.address for one in facts.recipients] == ["k@customer.test"]
+
+
 def test_mail_that_is_skipped() -> None:
     """The reason and the line that says so."""
     found = explained(MAIL, "bo@example.com")
