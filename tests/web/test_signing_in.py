@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from tests.support.page import APP_PASSWORD, PASSWORD, SETTINGS, link_in, open_page
 
@@ -230,3 +231,22 @@ async def test_passwords_can_be_turned_off(tmp_path: Path) -> None:
         assert (await visitor.post("/sign-in", login="ana", password=PASSWORD)).status == 403
         await visitor.post("/forgot", login="ana")
         assert await page.mail() == []
+
+
+async def test_how_long_an_answer_takes_does_not_tell_who_is_known(tmp_path: Path) -> None:
+    """Whoever asks for a link is answered before it is looked up whose it is, and before anything is mailed."""
+    async with open_page(tmp_path) as page:
+        mailed: list[int] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            async def sent(message: Message) -> None:
+                mailed.append(len(page.actions.sent))
+                await send(message)
+
+            await page.app(scope, receive, sent)
+
+        visitor = page.visitor(app=app)
+        await visitor.get("/sign-in")
+        await visitor.post("/forgot", login="ana")
+        assert set(mailed) == {0}
+        assert len(await page.mail()) == 1

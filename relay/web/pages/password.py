@@ -4,9 +4,11 @@ Whether a login exists is never told: whoever asks for a link reads the same wor
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Sequence
 
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from relay.directory.credentials import Proven
@@ -14,12 +16,15 @@ from relay.directory.model import Rep, login_key
 from relay.directory.passwords import hash_password
 from relay.directory.store import ORIGIN, RepChange
 from relay.directory.throttle import Attempt, network_of
+from relay.errors import StorageError
 from relay.storage.database import Transaction
 from relay.web.access import Access, PageRoute, get, post
 from relay.web.asking import Ask, House
 from relay.web.mailing import send
 from relay.web.signing_in import sign_in
 from relay.web.store import INVITE, LINK_LASTS, RESET
+
+logger = logging.getLogger(__name__)
 
 _HOUR = LINK_LASTS[RESET]
 _LINKS_PER_HOUR = 3
@@ -50,12 +55,22 @@ async def forgot(ask: Ask) -> Response:
     if not isinstance(attempt, Attempt):
         return ask.render("forgot.html", 429, problem=ask.words("forgot.too_many"))
     house.mailings.failed(attempt)
-    rep = house.actions.directory().by_login(text)
-    if house.web.passwords and rep is not None and rep.addresses and not rep.disabled:
+    answer = ask.redirect("/sign-in", said="link_sent")
+    # After the answer: how long it takes would tell whether there is such a rep.
+    answer.background = BackgroundTask(_mail_link, ask, text)
+    return answer
+
+
+async def _mail_link(ask: Ask, login: str) -> None:
+    house, rep = ask.house, ask.house.actions.directory().by_login(login)
+    if not house.web.passwords or rep is None or not rep.addresses or rep.disabled:
+        return
+    try:
         code = await new_link(house, rep, RESET, at_most=_LINKS_PER_HOUR)
         if code is not None:
             await send_link(ask, rep, RESET, code)
-    return ask.redirect("/sign-in", said="link_sent")
+    except StorageError:
+        logger.exception("a link to choose a password could not be mailed")
 
 
 async def new_link(house: House, rep: Rep, purpose: str, *, at_most: int | None = None) -> str | None:
