@@ -1,9 +1,9 @@
 """Store what somebody changed on the page, so that the running service goes by it before the answer is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from relay.config.model import Mode
-from relay.directory.changes import allowed, may_be_changed_for_all, with_setting
+from relay.directory.changes import Change, allowed, may_be_changed_for_all, with_setting
 from relay.directory.model import login_key
 from relay.errors import ConfigError
 from relay.storage.database import Transaction
@@ -53,30 +53,34 @@ async def change_for_all(ask: Ask, values: Mapping[str, object]) -> str:
         except ValueError as exc:
             return f"{key}: {_plain(exc)}"
 
-    def keep(tx: Transaction) -> None:
+    def keep(tx: Transaction) -> list[Change]:
+        earlier = [one for one in ask.house.changes.read(tx).settings.get("", ()) if one.key in values]
         for key, value in values.items():
             if value is None:
                 ask.house.changes.drop(tx, "", key)
             else:
                 ask.house.changes.set(tx, "", key, value, ask.rep.login, ask.now)
             ask.audit(tx, "settings.changed_for_all", about="*", key=key, value=value)
+        return earlier
 
-    await ask.house.database.write(keep)
+    earlier = await ask.house.database.write(keep)
     try:
         await ask.house.actions.take_changes()
     except ConfigError as error:
-        await _take_back(ask, values)
+        await _take_back(ask, values, earlier)
         return "; ".join(problem.text for problem in error.problems)
     return ""
 
 
-async def _take_back(ask: Ask, values: Mapping[str, object]) -> None:
-    """Undo a change that the service cannot go by: the next start must not fail for it."""
+async def _take_back(ask: Ask, values: Mapping[str, object], earlier: Sequence[Change]) -> None:
+    """Undo a change that the service cannot go by: the next start must not fail for it, and what was there stays."""
 
     def drop(tx: Transaction) -> None:
         for key in values:
             ask.house.changes.drop(tx, "", key)
             ask.audit(tx, "settings.taken_back", about="*", key=key)
+        for one in earlier:
+            ask.house.changes.set(tx, "", one.key, one.value, one.by, one.at)
 
     await ask.house.database.write(drop)
     await ask.house.actions.take_changes()

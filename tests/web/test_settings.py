@@ -8,6 +8,7 @@ import pytest
 from relay.directory.change_store import ChangeStore
 from relay.directory.credentials import Proven, Wrong
 from relay.directory.store import DirectoryStore, RepChange
+from relay.errors import ConfigError
 from relay.salesforce.capturing import logging_of
 from relay.storage.database import Transaction
 from tests.support.builders import new_message, to_recipient
@@ -272,6 +273,29 @@ async def test_exclusions_are_tried_on_the_last_mails_before_they_are_saved(tmp_
         rule = page.actions.rules().of(page.rep("ana")).exclusions[1].recipients
         assert rule is not None
         assert rule.rule_for("lee@bank.example") == "users.0.exclude.recipients.0 (page: ana)"
+
+
+async def test_what_cannot_be_used_takes_nothing_of_before_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change for all that the service cannot go by is undone to what an admin had set before."""
+    async with open_page(tmp_path) as page:
+        bea = await page.signed_in("bea")
+        await bea.post("/settings/exclusions/everybody", recipients="a@buyer.example")
+        really, calls = page.actions.take_changes, 0
+
+        async def refused_once() -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise ConfigError(())
+            await really()
+
+        monkeypatch.setattr(page.actions, "take_changes", refused_once)
+        await bea.post("/settings/exclusions/everybody", recipients="b@buyer.example")
+        assert calls == 2
+        kept = page.actions.configuration().settings.logging.exclude.recipients
+        assert list(kept) == ["a@buyer.example"]
 
 
 async def test_a_long_list_of_exclusions_is_kept_whole(tmp_path: Path) -> None:
