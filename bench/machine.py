@@ -9,6 +9,8 @@ from pathlib import Path
 
 import apsw
 
+import relay
+
 
 def describe(folder: Path, arguments: str) -> str:
     """Give a few lines on the machine, what was measured and how busy it was with other work."""
@@ -21,6 +23,7 @@ def describe(folder: Path, arguments: str) -> str:
         "Disk": f"{_filesystem(folder)}, in {folder.parent}",
         "Versions": f"Python {platform.python_version()}, {_uvloop()}, SQLite {apsw.sqlite_lib_version()}, "
         f"Postfix {_run('postconf', '-h', 'mail_version')}",
+        "Modules that mail passes through": relay.FORM.value,
         "Commit": _run("git", "rev-parse", "--short", "HEAD"),
     }
     return "".join(f"- {name}: {value}\n" for name, value in lines.items())

@@ -28,7 +28,7 @@ _PLAIN = re.compile(rf"([{_ATEXT}]+(?:\.[{_ATEXT}]+)*)@({_LABEL}(?:\.{_LABEL})*)
 
 # Controls, lone surrogates (undecodable octets), separators, the marks that turn the direction of writing, which
 # make an address look like another one in a log, and the three characters whose normal form is an ASCII one.
-_NEVER = "\x00-\x1f\x7f-\x9f\ud800-\udfff\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff\u037e\u1fef\u212a"
+_NEVER = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff\u037e\u1fef\u212a"
 _UTF8 = r"\u0080-\U0010ffff"
 _FORBIDDEN = re.compile(f"[{_NEVER}]")
 _DOT_STRING = re.compile(rf"[{_ATEXT}{_UTF8}]+(?:\.[{_ATEXT}{_UTF8}]+)*")

@@ -37,7 +37,7 @@ _CALENDAR_ANSWER = re.compile(r"""text/calendar\b.*\bmethod\s*=\s*"?(?:reply|cou
 _SIGNED_LIST = re.compile(rb"(?:^|;)\s*h\s*=([^;]*)")
 _WHITE_SPACE = re.compile(rb"\s+")
 # Controls, line and paragraph separators, and marks that turn the direction of writing.
-_NOT_FOR_SHOWING = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
+_NOT_FOR_SHOWING = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 
 
 class Field(NamedTuple):

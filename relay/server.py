@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+import relay
+from relay import compiled
 from relay.building import Built, build, build_problems, smtp_courier, with_changes
 from relay.clock import SystemClock
 from relay.config.difference import Difference, differences, in_force
@@ -94,6 +96,7 @@ async def _serve(configuration: Configuration) -> None:
         service = await Service.open(configuration, stack, wishes)
         await service.start(stack)
         logger.info("config.loaded: %s", configuration.path)
+        compiled.tell(logger, relay.FORM)
         tell_systemd("READY=1")
         await wishes.stop.wait()
         logger.info("stopping: transactions under way get %.0f seconds; a second signal skips that", GRACE)

@@ -11,7 +11,7 @@ from relay.outcome import NOBODY_RECEIVED_IT
 from relay.queue.model import FINAL, Closing, State
 from relay.queue.releasing import WAITING_RECORD, Waits, release
 from relay.queue.rows import integer
-from relay.storage.database import Row, Transaction, Value
+from relay.storage.database import Transaction, Value
 from relay.storage.portions import execute_in, look_up_in
 
 STATES = "SELECT json_group_array(json_array(message, role, state)) FROM delivery WHERE message IN ({marks})"
@@ -138,7 +138,7 @@ def _states(tx: Transaction, numbers: Sequence[int]) -> dict[int, list[tuple[Val
     return states
 
 
-def _closing(message: Row, states: Sequence[tuple[Value, Value]]) -> Closing:
+def _closing(message: Sequence[Value], states: Sequence[tuple[Value, Value]]) -> Closing:
     sent = failed = 0
     others = []
     for role, state in states:
