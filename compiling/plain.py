@@ -8,15 +8,29 @@ import ast
 
 
 def plain(source: str) -> str:
-    """Give a source with `@quick` classes written out. Raises ValueError for one that is not as simple as they all are."""
+    """Give a source with `@quick` classes written out.
+
+    Raises ValueError for one that is not as simple as they all are, and where mypyc would compile something else than is written.
+    """
     lines = source.split("\n")
-    for node in ast.parse(source).body:
+    tree = ast.parse(source)
+    _refuse_waiting_in_finally(tree)
+    for node in tree.body:
         if isinstance(node, ast.ClassDef):
             for decorator in node.decorator_list:
                 if isinstance(decorator, ast.Name) and decorator.id == "quick":
                     lines[decorator.lineno - 1] = ""
                     _put(lines, node.end_lineno or 0, f"    {_init(node)}")
     return "\n".join(lines)
+
+
+def _refuse_waiting_in_finally(tree: ast.Module) -> None:
+    """mypyc 2.4.1 uses the frame of a coroutine again, and a `finally` that waits raises the error of an earlier call anew."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Try | ast.TryStar):
+            for inner in (one for statement in node.finalbody for one in ast.walk(statement)):
+                if isinstance(inner, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.Yield | ast.YieldFrom):
+                    raise ValueError(f"line {inner.lineno} waits in a finally, which mypyc gets wrong")
 
 
 def _put(lines: list[str], at: int, line: str) -> None:

@@ -48,3 +48,12 @@ def test_what_it_cannot_write_is_refused() -> None:
     """A value with base classes is refused, instead of being compiled without their fields."""
     with pytest.raises(ValueError, match="base"):
         plain(SOURCE.replace("class Point:", "class Point(Base):"))
+
+
+@pytest.mark.parametrize("waits", ["await close()", "async with lock: pass", "yield 1"])
+def test_what_mypyc_gets_wrong_is_refused(waits: str) -> None:
+    """A coroutine that waits in a `finally` is refused: compiled, it would raise the error of an earlier call."""
+    source = f"async def read():\n    try:\n        pass\n    finally:\n        {waits}\n"
+    with pytest.raises(ValueError, match="line 5 waits in a finally"):
+        plain(source)
+    assert plain(source.replace("finally", "except OSError"))
