@@ -64,8 +64,7 @@ def _missing() -> str:
 def make(into: Path, optimised: str) -> int:
     """Compile into a folder, which takes the place of what was there once all is done."""
     sources = {path.relative_to(ROOT).as_posix(): digest(path) for path in closure(MODULES)}
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=into.parent, prefix=".compiling-") as folder:
+    with tempfile.TemporaryDirectory(prefix="compiling-") as folder:
         work, made = Path(folder, "work"), Path(folder, "made")
         made.mkdir()
         _copy(work)
@@ -78,11 +77,12 @@ def make(into: Path, optimised: str) -> int:
                 "-o",
                 f"{made / library.name}{SUFFIX}",
             )
-        listed = {"suffix": SUFFIX, "modules": [one.name for one in libraries], "sources": sources}
-        (made / LIST).write_text(json.dumps(listed, indent=1))
         os.chdir(ROOT)
         shutil.rmtree(into, ignore_errors=True)
-        made.rename(into)
+        shutil.copytree(made, into)
+    # Last: without it nothing of the rest is used.
+    listed = {"suffix": SUFFIX, "modules": [one.name for one in libraries], "sources": sources}
+    (into / LIST).write_text(json.dumps(listed, indent=1))
     print(f"{len(MODULES)} modules compiled into {into}")
     return 0
 

@@ -6,6 +6,8 @@ dataclass to the interpreter. No line moves, so that tracebacks show the line in
 
 import ast
 
+_WAITING = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
+
 
 def plain(source: str) -> str:
     """Give a source with `@quick` classes written out.
@@ -25,12 +27,12 @@ def plain(source: str) -> str:
 
 
 def _refuse_waiting_in_finally(tree: ast.Module) -> None:
-    """mypyc 2.4.1 uses the frame of a coroutine again, and a `finally` that waits raises the error of an earlier call anew."""
+    """Since mypyc 2.4.1 uses the frame of a coroutine again, a `finally` that waits raises the error of an earlier call anew."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Try | ast.TryStar):
-            for inner in (one for statement in node.finalbody for one in ast.walk(statement)):
-                if isinstance(inner, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.Yield | ast.YieldFrom):
-                    raise ValueError(f"line {inner.lineno} waits in a finally, which mypyc gets wrong")
+            inner = [one for statement in node.finalbody for one in ast.walk(statement)]
+            if waits := [one for one in inner if isinstance(one, _WAITING)]:
+                raise ValueError(f"line {waits[0].lineno} waits in a finally, which mypyc gets wrong")
 
 
 def _put(lines: list[str], at: int, line: str) -> None:
