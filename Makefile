@@ -39,6 +39,7 @@ check: $(STAMP) ## format, lint, types, imports and unit tests; under a minute
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/properties
 
 bench: $(STAMP) ## measure the relay against Postfix in one run (needs Debian's postfix; ARGS="--rounds 5")
+	-$(BIN)/python -m compiling
 	$(BIN)/python -m bench.run $(ARGS)
 
 format: $(STAMP) ## format the code and mend what the linter can

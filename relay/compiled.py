@@ -58,13 +58,16 @@ def find(folder: Path, root: Path = ROOT) -> tuple[Form, Mapping[str, Path]]:
     """Give the form that modules can be loaded in, and where the compiled ones are."""
     try:
         made = json.loads((folder / LIST).read_bytes())
+        suffix, sources, modules = made["suffix"], made["sources"], made["modules"]
     except FileNotFoundError:
         return Form.INTERPRETED, {}
-    if made["suffix"] not in EXTENSION_SUFFIXES:
+    except (OSError, ValueError, KeyError):
         return Form.STALE, {}
-    if any(digest(root / source) != known for source, known in made["sources"].items()):
+    if suffix not in EXTENSION_SUFFIXES or any(
+        digest(root / source) != known for source, known in sources.items()
+    ):
         return Form.STALE, {}
-    return Form.COMPILED, {name: folder / f"{name}{made['suffix']}" for name in made["modules"]}
+    return Form.COMPILED, {name: folder / f"{name}{suffix}" for name in modules}
 
 
 def use() -> Form:

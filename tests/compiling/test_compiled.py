@@ -68,6 +68,13 @@ def test_another_python(made: Path) -> None:
     assert find(made, made.parent) == (Form.STALE, {})
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[1"])
+def test_a_damaged_list(made: Path, text: str) -> None:
+    """A list that cannot be read stops nothing: the relay runs interpreted, and says so."""
+    (made / LIST).write_text(text)
+    assert find(made, made.parent) == (Form.STALE, {})
+
+
 def test_nothing_compiled(tmp_path: Path) -> None:
     """Without `make fast` there is nothing to load, and nothing is wrong."""
     assert find(tmp_path, tmp_path) == (Form.INTERPRETED, {})
