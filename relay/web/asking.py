@@ -26,6 +26,7 @@ from relay.storage.database import Database, Transaction
 from relay.texts import Words
 from relay.web.actions import Actions
 from relay.web.cookies import Cookies, form_token
+from relay.web.leads import Leads
 from relay.web.rendering import Renderer
 from relay.web.store import PageStore, Session
 
@@ -54,6 +55,7 @@ class House:
     reps: DirectoryStore = field(default_factory=DirectoryStore)
     providers: "dict[OidcSettings, Provider]" = field(default_factory=dict)
     """The identity provider that the settings name, once it was used."""
+    leads: Leads = field(default_factory=Leads)
 
     @property
     def configuration(self) -> Configuration:

@@ -1,6 +1,6 @@
 """Store what somebody changed on the page, so that the running service goes by it before the answer is sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from relay.config.model import Mode
 from relay.directory.changes import Change, allowed, may_be_changed_for_all, with_setting
@@ -25,18 +25,39 @@ async def change(ask: Ask, values: Mapping[str, object]) -> None:
     """
     if not all(may_change(ask, key) for key in values):
         raise ask.refuse(403)
-    login = ask.rep.login
 
     def keep(tx: Transaction) -> None:
         for key, value in values.items():
-            if value is None:
-                ask.house.changes.drop(tx, login, key)
-            else:
-                ask.house.changes.set(tx, login, key, value, login, ask.now)
-            ask.audit(tx, "settings.changed", key=key, value="(secret)" if key in _SECRET else value)
+            _keep(tx, ask, key, value)
 
     await ask.house.database.write(keep)
     await ask.house.actions.take_changes()
+
+
+async def change_within(ask: Ask, key: str, changed: Callable[[object], object]) -> None:
+    """Change a setting of who is signed in to what `changed` makes of it, which another tab changes before or after.
+
+    It gets None where nothing was changed yet. Raises HTTPException 403 when the setting may not be changed.
+    """
+    if not may_change(ask, key):
+        raise ask.refuse(403)
+    await ask.house.database.write(lambda tx: _keep(tx, ask, key, changed(changed_before(tx, ask, key))))
+    await ask.house.actions.take_changes()
+
+
+def changed_before(tx: Transaction, ask: Ask, key: str) -> object:
+    """Give what who is signed in changed a setting to; None when they did not."""
+    changes = ask.house.changes.read(tx).settings.get(ask.key, ())
+    return next((one.value for one in changes if one.key == key), None)
+
+
+def _keep(tx: Transaction, ask: Ask, key: str, value: object) -> None:
+    login = ask.rep.login
+    if value is None:
+        ask.house.changes.drop(tx, login, key)
+    else:
+        ask.house.changes.set(tx, login, key, value, login, ask.now)
+    ask.audit(tx, "settings.changed", key=key, value="(secret)" if key in _SECRET else value)
 
 
 async def change_for_all(ask: Ask, values: Mapping[str, object]) -> str:

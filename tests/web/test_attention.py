@@ -1,5 +1,6 @@
 """Needs attention and Diagnostics: failed and unmatched mail, and what its rep can do about it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,36 @@ async def test_whoever_is_related_or_made_a_lead_is_looked_up_anew(
         assert page.actions.forgotten == ["anna@customer.example", "olle@customer.example"]
 
 
+async def test_two_clicks_and_two_mails_make_one_lead(tmp_path: Path, salesforce: Simulator) -> None:
+    """What is sent again while Salesforce is asked, or afterwards for another mail, is answered with the lead that was made."""
+    async with open_page(tmp_path, SETTINGS + salesforce_settings(salesforce, tmp_path)) as page:
+        address = "anna@customer.example"
+        kept = [await held(page, fault=None, unmatched=(address,)) for _ in range(3)]
+        first, second, third = (str(key) for _, key in kept)
+        ana = await page.signed_in("ana")
+        client = client_of(page.actions.configuration(), SystemClock(), page.house.database)
+        page.actions.client = client
+        try:
+            answers = await asyncio.gather(
+                *(
+                    ana.post("/attention/lead", delivery=one, address=address)
+                    for one in (first, first, second)
+                )
+            )
+            answers.append(await ana.post("/attention/lead", delivery=third, address="Anna@customer.example"))
+            answers.append(await ana.post("/attention/lead", delivery=third, address=address))
+        finally:
+            await client.close()
+        said = [one.location.rpartition("=")[2] for one in answers]
+        assert said == ["lead_made", "lead_made", "lead_made", "", "lead_made"]
+        (lead,) = salesforce.rows("Lead")
+        rows = await page.house.database.read(
+            lambda tx: RecordStore().recordings(tx, [key for _, key in kept])
+        )
+        assert {row.related_to for row in rows.values()} == {(lead["Id"],)}
+        assert [await state_of(page, message) for message, _ in kept] == [State.QUEUED] * 3
+
+
 async def test_a_text_that_is_no_record_changes_nothing(tmp_path: Path) -> None:
     """The page says what is expected."""
     async with open_page(tmp_path) as page:
@@ -200,6 +231,23 @@ async def test_ignoring_leaves_such_mail_out_from_now_on(tmp_path: Path, pattern
         assert exclude is not None
         assert pattern in exclude.recipients
         assert await state_of(page, message) is State.CANCELLED
+
+
+async def test_nothing_is_lost_that_two_tabs_ignore_at_once(tmp_path: Path) -> None:
+    """Each adds to the personal exclusions what it was asked to, beside what the other adds."""
+    async with open_page(tmp_path) as page:
+        addresses = [f"somebody{n}@customer{n}.example" for n in range(4)]
+        kept = [await held(page, fault=None, unmatched=(address,)) for address in addresses]
+        ana = await page.signed_in("ana")
+        await asyncio.gather(
+            *(
+                ana.post("/attention/ignore", delivery=str(key), pattern=address)
+                for (_, key), address in zip(kept, addresses, strict=True)
+            )
+        )
+        exclude = page.rep("ana").exclude
+        assert exclude is not None
+        assert sorted(exclude.recipients) == addresses
 
 
 async def test_odd_patterns_are_refused(tmp_path: Path) -> None:

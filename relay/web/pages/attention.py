@@ -1,6 +1,8 @@
 """*Needs attention*: failed and unmatched mail of a rep, why, and what can be done about it, alone or in groups."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
@@ -21,9 +23,12 @@ from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.attention import DISMISSED, Trouble, grouped, troubles
-from relay.web.changing import change, may_change
+from relay.web.changing import change_within, may_change
 from relay.web.record_ids import record_id
 from relay.web.sentences import in_english
+
+if TYPE_CHECKING:
+    from relay.salesforce.client import SalesforceClient
 
 _OPEN = (State.HELD, State.DEFERRED)
 
@@ -159,23 +164,44 @@ async def _name(ask: Ask, chosen: Sequence[ListedDelivery], target: str) -> None
 
 
 async def create_lead(ask: Ask) -> Response:
-    """Make a lead of somebody whom Salesforce does not know, and record the mail on it."""
-    chosen = [one for one in await _mine(ask) if one.role is Role.RECORD]
+    """Make a lead of somebody whom Salesforce does not know, and record the mail on it; asked twice, once."""
     client, address = ask.house.actions.salesforce(), ask.field("address", 320)
-    known = await ask.house.database.read(lambda tx: RecordStore().recordings(tx, [one.id for one in chosen]))
-    # Only an address that a mail of theirs went to, and that nobody has.
-    if client is None or not any(address in row.unmatched for row in known.values()):
+    await _mine(ask, tuple(State))
+    if client is None:
         raise ask.refuse()
+    leads = ask.house.leads
+    async with leads.turn(address):
+        # Looked at only now: who had the turn before may have made the lead, and had this mail recorded.
+        chosen = await _of_nobody(ask, address)
+        waiting = [one for one in chosen if one.state in _OPEN]
+        made = leads.made(address, ask.now)
+        if not (waiting or (chosen and made)):
+            raise ask.refuse()
+        made = made or await _new_lead(ask, client, address)
+        if not made:
+            return _back(ask, "lead_failed")
+        leads.keep(address, made, ask.now)
+        if waiting:
+            await _name(ask, waiting, made)
+    return _back(ask, "lead_made")
+
+
+async def _of_nobody(ask: Ask, address: str) -> list[ListedDelivery]:
+    """Give the chosen records, when an address that one of them went to is one that nobody has."""
+    chosen = [one for one in await _mine(ask, tuple(State)) if one.role is Role.RECORD]
+    ids = [one.id for one in chosen]
+    known = await ask.house.database.read(lambda tx: RecordStore().recordings(tx, ids))
+    return chosen if any(address in row.unmatched for row in known.values()) else []
+
+
+async def _new_lead(ask: Ask, client: "SalesforceClient", address: str) -> str:
+    """Make a lead; give its id, "" when Salesforce made none."""
     lead = new_person(ToldRecipient(address, State.SENT, ask.now), PersonKind.LEAD, ask.rep)
     try:
         (written,) = await client.create(client.identity_of(ask.rep), [lead])
     except SalesforceError:
-        return _back(ask, "lead_failed")
-    made = written.id if isinstance(written, Made) else next(iter(written.record_ids), "")
-    if not made:
-        return _back(ask, "lead_failed")
-    await _name(ask, chosen, made)
-    return _back(ask, "lead_made")
+        return ""
+    return written.id if isinstance(written, Made) else next(iter(written.record_ids), "")
 
 
 async def ignore(ask: Ask) -> Response:
@@ -188,9 +214,7 @@ async def ignore(ask: Ask) -> Response:
     if glob_problem(pattern) or pattern.count("*") > 1 or ("*" in pattern and not pattern.startswith("*@")):
         raise ask.refuse(400)
     chosen = await _mine(ask)
-    kept = await _excluded(ask)
-    recipients = [*kept.get("recipients", []), pattern]
-    await change(ask, {"exclude": {**kept, "recipients": list(dict.fromkeys(recipients))}})
+    await change_within(ask, "exclude", partial(_excluding, pattern))
     ids = tuple(one.id for one in chosen if one.state is State.HELD)
     reason = in_english("ignored", pattern=pattern)
     if ids:
@@ -200,12 +224,7 @@ async def ignore(ask: Ask) -> Response:
     return _back(ask, "ignored")
 
 
-async def _excluded(ask: Ask) -> dict[str, list[str]]:
-    """Give what the rep excluded on the page so far."""
-
-    def read(tx: Transaction) -> object:
-        changes = ask.house.changes.read(tx).settings.get(ask.key, ())
-        return next((one.value for one in changes if one.key == "exclude"), None)
-
-    kept = await ask.house.database.read(read)
-    return dict(kept) if isinstance(kept, dict) else {}
+def _excluding(pattern: str, kept: object) -> dict[str, list[str]]:
+    """Add a pattern to what the rep excluded on the page so far."""
+    lists: dict[str, list[str]] = dict(kept) if isinstance(kept, dict) else {}
+    return {**lists, "recipients": list(dict.fromkeys([*lists.get("recipients", []), pattern]))}

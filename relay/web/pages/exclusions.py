@@ -12,10 +12,9 @@ from relay.config.forms import glob_problem, pattern_problem
 from relay.config.model import ExcludeSettings
 from relay.policy.exclusions import Exclusions, compile_exclusions
 from relay.policy.subjects import PatternError, compile_subject
-from relay.storage.database import Transaction
 from relay.web.access import FORM_LIMIT, Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
-from relay.web.changing import change, change_for_all, may_change
+from relay.web.changing import change, change_for_all, changed_before, may_change
 from relay.web.excluding import Skipped, would_skip
 from relay.web.sentences import plain
 
@@ -150,11 +149,7 @@ def _unusable(ask: Ask, patterns: Sequence[str]) -> list[str]:
 
 
 async def _own(ask: Ask) -> Form:
-    def read(tx: Transaction) -> object:
-        changes = ask.house.changes.read(tx).settings.get(ask.key, ())
-        return next((one.value for one in changes if one.key == "exclude"), None)
-
-    kept = await ask.house.database.read(read)
+    kept = await ask.house.database.read(lambda tx: changed_before(tx, ask, "exclude"))
     told = kept if isinstance(kept, dict) else {}
     return Form(*("\n".join(map(str, told.get(kind, ()))) for kind in KINDS))
 
