@@ -10,7 +10,8 @@ from relay.delivery_kind import Role
 from relay.ids import Login
 from relay.queue.model import State
 from relay.queue.playbook import Play, play_for, skeleton
-from relay.queue.selection import ListedDelivery, Selection
+from relay.queue.rows import integer
+from relay.queue.selection import ListedDelivery, Selection, where
 from relay.queue.store import QueueStore
 from relay.salesforce.faults_table import explanation
 from relay.salesforce.model import Category, Fault, FaultKind
@@ -22,6 +23,15 @@ from relay.web.sent_mail import given_up
 DISMISSED = "dismissed"
 """The kind of mark that dismissing sets; its subject is the delivery."""
 LIMIT = 500
+MOST = 10_000
+"""As far as they are counted."""
+COUNT = """
+SELECT count(*) FROM (
+    SELECT 1 FROM message m JOIN delivery d ON d.message = m.id
+    WHERE {conditions} AND d.role <> 'recipient' AND NOT EXISTS (
+        SELECT 1 FROM page_mark WHERE login_key = ? AND kind = ? AND subject = CAST(d.id AS TEXT))
+    LIMIT ?)"""
+"""How many may be shown, less what somebody dismissed: the queue is walked, not the history."""
 _STATES = (State.HELD, State.DEFERRED)
 _FAILED = (State.BOUNCED, State.EXPIRED)
 _DAYS_BACK = 30 * 86_400_000_000
@@ -104,6 +114,17 @@ def troubles(
     kept = [one for one in listed if str(one.id) not in hidden][:LIMIT]
     known = RecordStore().recordings(tx, [one.id for one in kept if one.role is Role.RECORD])
     return [Trouble(one, known.get(one.id), _advice(one, known.get(one.id), texts)) for one in kept]
+
+
+def how_many(
+    tx: Transaction, queue: QueueStore, login: Login | None, now: int, key: str, dismissed: Sequence[str]
+) -> int:
+    """Count what `troubles` chooses from; more than MOST when there are more."""
+    conditions, values = where(Selection(login=login, states=_STATES), _STATES)
+    bound = (*values, key, DISMISSED, MOST + 1)
+    waiting = integer(tx.execute(COUNT.format(conditions=conditions), bound)[0][0])
+    over = _given_up(tx, queue, login, now) if login else []
+    return waiting + sum(str(one.id) not in set(dismissed) for one in over)
 
 
 def _given_up(tx: Transaction, queue: QueueStore, login: Login, now: int) -> list[ListedDelivery]:

@@ -96,6 +96,20 @@ async def test_what_waits_for_somebody_is_shown_beside_an_outage(tmp_path: Path)
         assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in text
 
 
+async def test_a_list_that_is_cut_says_so(tmp_path: Path) -> None:
+    """How many there are stands beside how many are shown, for one rep and for all, and not where all are shown."""
+    said = f"{LIMIT} of {LIMIT + 2} are shown, oldest first"
+    async with open_page(tmp_path) as page:
+        for _ in range(LIMIT):
+            await given_up(page, State.DEFERRED, "451 later", page.clock.now() + 10**10)
+        ana, bea = await page.signed_in("ana"), await page.signed_in("bea")
+        assert "are shown" not in (await ana.get("/attention")).text
+        for _ in range(2):
+            await held(page)
+        for visitor, path in ((ana, "/attention"), (ana, "/diagnostics"), (bea, "/diagnostics")):
+            assert said in (await visitor.get(path)).text, path
+
+
 async def test_nothing_is_offered_again_that_nothing_more_is_tried_for(tmp_path: Path) -> None:
     """A group whose mails were all given up has no button that would do nothing."""
     async with open_page(tmp_path) as page:

@@ -314,6 +314,21 @@ async def test_a_long_list_of_exclusions_is_kept_whole(tmp_path: Path) -> None:
         assert list(page.actions.configuration().settings.logging.exclude.recipients) == lines
 
 
+async def test_a_list_that_is_too_long_for_the_page_says_what_to_do(tmp_path: Path) -> None:
+    """In words; what the settings file holds beyond it keeps nobody from changing the other lists."""
+    lines = [f"somebody-{n:03}@customer.example" for n in range(201)]
+    entered = SETTINGS + f"logging: {{exclude: {{recipients: [{', '.join(lines)}]}}}}\n"
+    async with open_page(tmp_path, entered) as page:
+        bea, everybody = await page.signed_in("bea"), "/settings/exclusions/everybody"
+        saved = await bea.post(everybody, recipients="\n".join(lines), subjects="^Private:")
+        assert saved.status == 303
+        assert page.actions.configuration().settings.logging.exclude.subjects == ("^Private:",)
+        refused = await bea.post(everybody, recipients="\n".join([*lines, "x@customer.example"]))
+        assert refused.status == 422
+        assert "Recipients: these are 202 patterns, and the page keeps at most 200" in refused.text
+        assert "settings file" in refused.text
+
+
 async def test_a_kept_pattern_that_is_not_offered_any_more_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

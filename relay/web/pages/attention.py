@@ -22,7 +22,7 @@ from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
-from relay.web.attention import DISMISSED, Trouble, grouped, troubles
+from relay.web.attention import DISMISSED, LIMIT, MOST, Trouble, grouped, how_many, troubles
 from relay.web.changing import change_within, may_change
 from relay.web.record_ids import record_id
 from relay.web.sentences import in_english
@@ -45,24 +45,31 @@ def routes() -> Sequence[PageRoute]:
     )
 
 
-async def troubles_of(ask: Ask, *, everybody: bool = False) -> list[Trouble]:
-    """Give what needs attention, of who asks or of all, less what was dismissed."""
-    house = ask.house
+async def troubles_of(ask: Ask, *, everybody: bool = False) -> tuple[list[Trouble], str]:
+    """Give what needs attention, of who asks or of all, less what was dismissed; and how many more there are, in words."""
+    house, login = ask.house, None if everybody else ask.rep.login
 
-    def read(tx: Transaction) -> list[Trouble]:
+    def read(tx: Transaction) -> tuple[list[Trouble], int]:
         hidden = list(house.store.marks(tx, ask.key, DISMISSED))
-        login = None if everybody else ask.rep.login
-        return troubles(tx, house.queue, login, ask.now, ask.words.texts, hidden)
+        found = troubles(tx, house.queue, login, ask.now, ask.words.texts, hidden)
+        if len(found) < LIMIT:
+            return found, len(found)
+        return found, how_many(tx, house.queue, login, ask.now, ask.key, hidden)
 
-    return await house.database.read(read)
+    found, total = await house.database.read(read)
+    if total == len(found):
+        return found, ""
+    count = f"{ask.words.number(MOST)}+" if total > MOST else ask.words.number(total)
+    return found, ask.words("attention.cut", shown=ask.words.number(len(found)), count=count)
 
 
 async def show(ask: Ask) -> Response:
     """Show what waits for the rep, grouped by reason."""
-    found = await troubles_of(ask)
+    found, cut = await troubles_of(ask)
     return ask.render(
         "attention.html",
         200,
+        cut=cut,
         groups=grouped(found),
         coming=[one for one in found if not one.waits_for_somebody],
         may_exclude=may_change(ask, "exclude"),

@@ -48,13 +48,14 @@ def routes() -> Sequence[PageRoute]:
 async def diagnostics(ask: Ask) -> Response:
     """Show every trouble as a row: admins and auditors see everybody's."""
     everybody = ask.role in ("admin", "auditor")
-    found = await troubles_of(ask, everybody=everybody)
+    found, cut = await troubles_of(ask, everybody=everybody)
     wanted = ask.query("category")
     listed = [one for one in found if not wanted or one.category == wanted]
     instance = instance_of(ask)
     return ask.render(
         "diagnostics.html",
         200,
+        cut=cut,
         found=listed,
         about=await ask.house.database.read(lambda tx: _about(tx, listed, instance)),
         categories=Counter(one.category for one in found),

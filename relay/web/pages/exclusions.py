@@ -12,6 +12,7 @@ from relay.config.forms import glob_problem, pattern_problem
 from relay.config.model import ExcludeSettings
 from relay.policy.exclusions import Exclusions, compile_exclusions
 from relay.policy.subjects import PatternError, compile_subject
+from relay.texts import Words
 from relay.web.access import FORM_LIMIT, Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.changing import change, change_for_all, changed_before, may_change
@@ -45,12 +46,15 @@ class Form:
         """Give the patterns of a kind."""
         return list(dict.fromkeys(line.strip() for line in getattr(self, kind).splitlines() if line.strip()))
 
-    def problem(self) -> str:
-        """Give the first pattern that cannot be used, and why; "" when all can."""
+    def problem(self, words: Words, kept: "Form") -> str:
+        """Give the first pattern that cannot be used, and why; "" when all can. What is kept as it was is none."""
         for kind in KINDS:
             lines = self.lines(kind)
+            if lines == kept.lines(kind):
+                continue
             if len(lines) > _MOST:
-                return f"{kind}: {len(lines)} > {_MOST}"
+                named = words(f"exclusions.{kind}")
+                return words("exclusions.too_long", kind=named, count=words.number(len(lines)), most=_MOST)
             for line in lines:
                 if found := (subject_problem if kind == "subjects" else glob_problem)(line):
                     return f"{line}: {found}"
@@ -80,7 +84,7 @@ async def show(ask: Ask) -> Response:
 async def save(ask: Ask) -> Response:
     """Keep one's own list; or show first what it would have done."""
     form = _read(ask)
-    if problem := form.problem():
+    if problem := form.problem(ask.words, await _own(ask)):
         return await _page(ask, form, _of_all(ask), problem=problem, status=_UNPROCESSABLE)
     if ask.field("do") == "try":
         skipped = await would_skip(ask, _layer(form, "exclude"))
@@ -91,12 +95,13 @@ async def save(ask: Ask) -> Response:
 
 async def save_for_all(ask: Ask) -> Response:
     """Keep the list of all."""
-    form = _read(ask)
-    problem = form.problem()
+    form, kept = _read(ask), _of_all(ask)
+    problem = form.problem(ask.words, kept)
     if not problem:
-        values = {f"logging.exclude.{kind}": lines for kind, lines in form.settings().items()}
         values = {
-            key: lines for key, lines in values.items() if _of_all(ask).lines(key.rpartition(".")[2]) != lines
+            f"logging.exclude.{kind}": lines
+            for kind, lines in form.settings().items()
+            if kept.lines(kind) != lines
         }
         problem = await change_for_all(ask, values) if values else ""
     if problem:
