@@ -335,6 +335,9 @@ class Service:
         built = await asyncio.to_thread(build, configuration, directory)
         if before.settings.logs != configuration.settings.logs:
             _set_up_logs(configuration)
+        from relay.web.ending import end_sessions
+
+        await end_sessions(self.database, self.built.directory, directory)
         before, self.entered = self.entered, entered
         self._use(built)
         return differences(before.settings, wanted.settings)

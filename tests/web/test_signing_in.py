@@ -1,11 +1,14 @@
 """Signing in and out: who gets in, who is kept out, and what an attacker can do with cookies and forms."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from relay.directory.model import Directory
+from relay.web.ending import end_sessions
 from tests.support.page import APP_PASSWORD, PASSWORD, SETTINGS, link_in, open_page
 
 
@@ -250,3 +253,15 @@ async def test_how_long_an_answer_takes_does_not_tell_who_is_known(tmp_path: Pat
         await visitor.post("/forgot", login="ana")
         assert set(mailed) == {0}
         assert len(await page.mail()) == 1
+
+
+async def test_new_settings_end_the_sessions_of_whom_they_keep_out(tmp_path: Path) -> None:
+    """Of a rep with another password and of one who is disabled, for good; the others stay signed in."""
+    async with open_page(tmp_path) as page:
+        ana, bo, bea = [await page.signed_in(login) for login in ("ana", "bo", "bea")]
+        before, (one, two, *others) = page.actions.directory(), page.actions.directory().reps()
+        assert (one.login, two.login) == ("ana", "bo")
+        changed = [replace(one, password="$argon2id$another"), replace(two, disabled=True), *others]
+        await end_sessions(page.house.database, before, Directory(changed))
+        for visitor, status in ((ana, 303), (bo, 303), (bea, 200)):
+            assert (await visitor.get("/settings/account")).status == status
