@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relay.compiled import CHOSEN
 from relay.demo.capture import Capture, Captured, Manners
 from relay.demo.service import Service
 from relay.storage.spool import SPOOL_NAME
@@ -44,13 +45,16 @@ class MortalService(Service):
     stuck = "600"
 
     def _command(self, *arguments: str) -> list[str]:
+        mortal = bool(self.armed or self.loop)
         self._environment |= {
             POINT: self.armed,
             LOOP: self.loop,
             STUCK: self.stuck,
             "PYTHONPATH": str(_ROOT),
+            # What is compiled cannot be armed: its calls go past whatever replaces a function.
+            CHOSEN: "no" if mortal else os.environ.get(CHOSEN, ""),
         }
-        if not self.armed and not self.loop:
+        if not mortal:
             return super()._command(*arguments)
         return [sys.executable, "-m", "tests.support.crashing", "-c", str(self.config), *arguments]
 
