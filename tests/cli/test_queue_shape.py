@@ -1,16 +1,9 @@
 """`relay queue shape` and `relay queue why`: the queue at a glance."""
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
-from socketserver import UnixStreamServer
-from typing import ClassVar
-
 import pytest
 
 from tests.cli.conftest import Desk
+from tests.support.admin_socket import answering
 from tests.support.builders import LOG_COPY_ADDRESS
 from tests.support.command import Ran, relay
 
@@ -21,39 +14,12 @@ def _queue(desk: Desk, *arguments: str) -> Ran:
     return relay("queue", *arguments, "-c", desk.config)
 
 
-class _Service(BaseHTTPRequestHandler):
-    """Stands for the admin socket of a running service with a hop in trouble."""
-
-    hops: ClassVar[list[dict[str, object]]] = [
-        {"route": "main", "host": "smtp.example.com:587", "trouble": "450 \x1b[31mno", "retry_in": 7.5},
-        {"route": "other", "host": "fine.example.com:25", "trouble": "", "retry_in": 0.0},
-        {"route": "third", "host": "due.example.com:25", "trouble": "451 busy", "retry_in": 0.0},
-    ]
-
-    def do_GET(self) -> None:
-        body = json.dumps({"hops": self.hops}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def address_string(self) -> str:
-        return "a command"
-
-    def log_message(self, *_: object) -> None:
-        return
-
-
-@contextmanager
-def _service(desk: Desk) -> Iterator[None]:
-    with UnixStreamServer(str(desk.config.parent / "state" / "admin.sock"), _Service) as service:
-        serving = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})
-        serving.start()
-        try:
-            yield
-        finally:
-            service.shutdown()
-            serving.join()
+_HOPS = [
+    {"route": "main", "host": "smtp.example.com:587", "trouble": "450 \x1b[31mno", "retry_in": 7.5},
+    {"route": "other", "host": "fine.example.com:25", "trouble": "", "retry_in": 0.0},
+    {"route": "third", "host": "due.example.com:25", "trouble": "451 busy", "retry_in": 0.0},
+]
+"""What a running service says of its hops, one of them in trouble."""
 
 
 def test_the_shape_has_a_row_for_each_domain(desk: Desk) -> None:
@@ -130,7 +96,7 @@ def test_why_is_told_in_plain_words(desk: Desk) -> None:
 
 def test_why_names_hops_that_are_left_alone(desk: Desk) -> None:
     """A running service is asked which hops misbehave; their words cannot write on the terminal."""
-    with _service(desk):
+    with answering(desk.config.parent / "state", {"hops": _HOPS}):
         ran = _queue(desk, "why")
         assert "hop smtp.example.com:587 (route main) is left alone: 450" in ran.out
         assert "tried again in 7.5 s" in ran.out
