@@ -8,6 +8,7 @@ from relay.queue.model import State
 from relay.salesforce.background import rematch
 from relay.salesforce.shortening import shorten, without_text
 from tests.support.couriers import BUSY
+from tests.support.queue_house import until
 from tests.support.recording import NOON
 from tests.support.recording_house import OUT, RecordingHouse, recording_house
 from tests.support.salesforce import people
@@ -34,7 +35,7 @@ async def test_its_content_goes_first(tmp_path: Path, salesforce: Simulator) -> 
         await house.held(message)
         assert len(files(tmp_path)) == 1
         assert await shortened(house)
-        assert files(tmp_path) == []
+        await until(lambda: not files(tmp_path))  # it goes when those who wait for the commit have been told
         assert not await shortened(house)
         (event,) = await house.events(message, "delivery.changed")
         assert "its text was given up" in str(event.data["reason"])
@@ -72,9 +73,7 @@ async def test_a_disk_that_is_nearly_full(tmp_path: Path, salesforce: Simulator)
         try:
             house.scarce = True
             house.recording.wake()
-            async with asyncio.timeout(20):
-                while files(tmp_path):  # noqa: ASYNC110 - it is on the disk
-                    await asyncio.sleep(0.01)
+            await until(lambda: not files(tmp_path))
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
