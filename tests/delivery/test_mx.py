@@ -205,6 +205,7 @@ async def test_hosts_share_the_connection_limit_each(courier: MakeCourier) -> No
         sender = house.courier(courier, connections=2)
         mails = [batch(["bo@dest.test"], first_id=number) for number in range(30)]
         assert all(isinstance(outcome, Sent) for outcome in await send(sender, *mails))
+        await house.hosts[0].until(lambda: len(house.hosts[0].sessions) >= 2)
         assert len(house.hosts[0].sessions) == 2
 
 

@@ -13,6 +13,7 @@ from relay.outcome import Deferred, Outcome, Sent
 from tests.support.clock import FakeClock
 from tests.support.hop import Act, SayAndDrop, ScriptedHop
 from tests.support.outgoing import batch, route, send
+from tests.support.talk import until
 
 MakeCourier = Callable[..., SmtpCourier]
 
@@ -46,6 +47,7 @@ async def test_the_connection_limit_is_kept(courier: MakeCourier) -> None:
     async with ScriptedHop() as hop:
         sender = courier(route(hop.port, connections=3))
         assert all(isinstance(outcome, Sent) for outcome in await several(sender, 100))
+        await hop.until(lambda: len(hop.sessions) >= 3)
         assert len(hop.sessions) == 3
         assert len(hop.messages) == 100
 
@@ -103,7 +105,11 @@ async def test_the_hop_limits_connections_itself(courier: MakeCourier) -> None:
     """A hop that turns away the third connection is sent everything over the two it allows."""
     async with ScriptedHop({"greeting": ["220 hi", "220 hi", "421 4.7.0 too many connections"]}) as hop:
         sender = courier(route(hop.port, connections=10))
-        assert all(isinstance(outcome, Sent) for outcome in await several(sender, 30))
+        hop.gate.clear()  # until both are at work: one alone could take all mail before the other is open
+        sending = asyncio.create_task(several(sender, 30))
+        await hop.until(lambda: sum("DATA" in session.commands for session in hop.sessions) == 2)
+        hop.gate.set()
+        assert all(isinstance(outcome, Sent) for outcome in await sending)
         assert sum(1 for session in hop.sessions if session.messages) == 2
 
 
@@ -197,6 +203,7 @@ async def test_closing_says_quit(courier: MakeCourier) -> None:
     async with ScriptedHop() as hop:
         sender = courier(route(hop.port))
         await several(sender, 3)
+        await until(lambda: sender.state()[0].idle == 3)  # the first may have taken it all
         await asyncio.wait_for(sender.close(), 5)
         await hop.until(lambda: all(session.commands[-1] == "QUIT" for session in hop.sessions))
         await hop.until(lambda: not any(session.open for session in hop.sessions))
