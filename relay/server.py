@@ -26,7 +26,7 @@ from relay.errors import CommandError, ConfigError, StorageError
 from relay.logs import finish, setup
 from relay.maillog.store import MailLog
 from relay.metrics import Metrics
-from relay.page import serve_page
+from relay.page import end_sessions, serve_page
 from relay.process import (
     GRACE,
     Wishes,
@@ -335,9 +335,7 @@ class Service:
         built = await asyncio.to_thread(build, configuration, directory)
         if before.settings.logs != configuration.settings.logs:
             _set_up_logs(configuration)
-        from relay.web.ending import end_sessions
-
-        await end_sessions(self.database, self.built.directory, directory)
+        await end_sessions(self.database, directory)
         before, self.entered = self.entered, entered
         self._use(built)
         return differences(before.settings, wanted.settings)

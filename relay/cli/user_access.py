@@ -13,6 +13,7 @@ from relay.directory.model import Directory, Rep
 from relay.directory.store import ORIGIN, DirectoryStore, reps_of_settings
 from relay.errors import CommandError, ConfigError, Problem
 from relay.storage.database import Transaction
+from relay.web.ending import end_fallen
 
 T = TypeVar("T")
 STORE = DirectoryStore()
@@ -108,11 +109,16 @@ async def _read(configuration: Configuration) -> Directory:
 
 
 def write(configuration: Configuration, unit: Callable[[Transaction], T]) -> T:
-    """Carry a change out, and tell a running service of it; when none runs, the next one will see it."""
+    """Carry a change out, end what it leaves no rep to sign in by, and tell a running service, or the next, of it."""
+
+    def changed(tx: Transaction) -> T:
+        result = unit(tx)
+        end_fallen(tx, snapshot(tx, configuration))
+        return result
 
     async def run() -> T:
         async with open_store(configuration) as database:
-            return await database.write(unit)
+            return await database.write(changed)
 
     result = asyncio.run(run())
     wake_service(configuration)

@@ -14,7 +14,7 @@ from relay.config.model import WebSettings
 from relay.directory.model import Rep, login_key
 from relay.errors import CommandError
 from relay.storage.database import Transaction
-from relay.web.store import INVITE, LINK_LASTS, PageStore
+from relay.web.store import INVITE, PageStore
 
 _STORE = PageStore()
 RoleOption = Annotated[
@@ -33,15 +33,13 @@ def invite(
     """
     configuration = load_configuration(context, config)
     code, now = secrets.token_urlsafe(32), SystemClock().now()
-    until = now + LINK_LASTS[INVITE]
 
-    def enter(tx: Transaction) -> Rep:
+    def enter(tx: Transaction) -> tuple[Rep, int]:
         rep = _rep(tx, configuration, login)
-        _STORE.add_code(tx, code, INVITE, login_key(rep.login), secrets.token_hex(4), now, until)
         _STORE.audit(tx, now, caller(), "invited", rep.login, {}, "relay user invite")
-        return rep
+        return rep, _STORE.add_link(tx, code, INVITE, rep, now)
 
-    rep = write(configuration, enter)
+    rep, until = write(configuration, enter)
     link = f"{page_address(configuration)}/choose-password/{code}"
     if as_json:
         shown = {"schema": "relay.user.invite/1", "login": rep.login, "link": link, "until": rfc3339(until)}

@@ -1,31 +1,37 @@
-"""End the sessions of reps whom new settings keep out, or give another password."""
+"""Whether sessions and links to choose a password still stand: their rep may have gone, or have another password.
 
-from collections.abc import Sequence
+Each is tied to the password that its rep had when it was made (relay.web.store.tie), and looked at whenever it is used.
+So it does not matter whether the password changed by a reload, while the relay was stopped, or in the database.
+"""
 
-from relay.directory.model import Directory, login_key
-from relay.storage.database import Database, Transaction
-from relay.web.store import INVITE, RESET, PageStore
+import hmac
 
+from relay.directory.model import Directory, Rep
+from relay.storage.database import Transaction
+from relay.web.store import PageStore, Session, tie
 
-async def end_sessions(database: Database, before: Directory, after: Directory) -> None:
-    """End them, with the links to choose a password, so that nobody is let in again when they are enabled later."""
-    ended = _ended(before, after)
-
-    def end(tx: Transaction) -> None:
-        for key in ended:
-            PageStore().end_sessions(tx, key)
-            for purpose in (RESET, INVITE):
-                PageStore().forget_codes(tx, key, purpose)
-
-    if ended:
-        await database.write(end)
+OIDC = "oidc"
+"""How somebody signed in through an identity provider: by no password of ours."""
 
 
-def _ended(before: Directory, after: Directory) -> Sequence[str]:
-    """Give the login keys of those who are disabled or gone, or have another password."""
-    found = {login_key(rep.login): after.by_login(rep.login) for rep in before.reps()}
-    return [
-        key
-        for key, rep in found.items()
-        if rep is None or rep.disabled or ((was := before.by_login(key)) and was.password != rep.password)
-    ]
+def stands(session: Session, rep: Rep) -> bool:
+    """Tell whether a rep is still signed in by this session."""
+    return not rep.disabled and (session.how == OIDC or tied(session.id_hash, session.tie, rep))
+
+
+def tied(id_hash: str, kept: str, rep: Rep) -> bool:
+    """Tell whether what was kept with a session or link was made of the password that the rep has now."""
+    return hmac.compare_digest(kept, tie(id_hash, rep.password))
+
+
+def end_fallen(tx: Transaction, directory: Directory) -> None:
+    """End for good what does not stand, so that nobody is let in again when they, or their password, come back."""
+    store = PageStore()
+    for session in store.all_sessions(tx):
+        rep = directory.by_login(session.login_key)
+        if rep is None or not stands(session, rep):
+            store.end_session(tx, session.id_hash)
+    for code_hash, key, kept in store.links(tx):
+        rep = directory.by_login(key)
+        if rep is None or rep.disabled or not tied(code_hash, kept, rep):
+            store.drop_link(tx, code_hash)

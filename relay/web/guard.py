@@ -22,6 +22,7 @@ from relay.texts import preferred, words
 from relay.web.access import FORM_LIMIT, PageRoute
 from relay.web.asking import Ask, House, answer_with_cookie
 from relay.web.cookies import browser_cookie, from_elsewhere, read_cookies, token_fits
+from relay.web.ending import stands
 from relay.web.store import Session, digest
 
 logger = logging.getLogger(__name__)
@@ -122,13 +123,13 @@ async def _recognise(ask: Ask) -> None:
 
 
 async def who(ask: Ask) -> tuple[Session | None, Rep | None]:
-    """Find the session that the cookie names and whose it is; a disabled rep is nobody."""
+    """Find the session that the cookie names and whose it is; nobody's when it does not stand any more."""
     if not ask.cookies.session:
         return None, None
     house, id_hash = ask.house, digest(ask.cookies.session)
     session = await house.database.read(lambda tx: house.store.session(tx, id_hash, ask.now))
     rep = None if session is None else house.actions.directory().by_login(session.login_key)
-    if session is None or rep is None or rep.disabled:
+    if session is None or rep is None or not stands(session, rep):
         return None, None
     if ask.now - session.seen_at > _TOUCH_EVERY:
 

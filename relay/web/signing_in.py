@@ -10,7 +10,7 @@ from relay.storage.database import Transaction
 from relay.web.asking import Ask, answer_with_cookie
 from relay.web.cookies import session_cookie
 from relay.web.guard import safe_path
-from relay.web.store import Session, digest
+from relay.web.store import Session, digest, tie
 
 _MICROSECONDS = timedelta(microseconds=1)
 _LONGEST_AGENT = 200
@@ -20,8 +20,9 @@ async def sign_in(ask: Ask, rep: Rep, how: str, destination: str) -> Response:
     """Begin a session for a rep who has proven who they are, and send them on."""
     secret, lifetime = secrets.token_urlsafe(32), ask.house.web.session
     agent = ask.request.headers.get("user-agent", "")[:_LONGEST_AGENT]
+    id_hash = digest(secret)
     session = Session(
-        digest(secret),
+        id_hash,
         login_key(rep.login),
         how,
         ask.client,
@@ -29,6 +30,7 @@ async def sign_in(ask: Ask, rep: Rep, how: str, destination: str) -> Response:
         ask.now,
         ask.now,
         ask.now + lifetime // _MICROSECONDS,
+        tie(id_hash, rep.password),
     )
     earlier = ask.cookies.session
     ask.someone = rep

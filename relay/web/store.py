@@ -10,26 +10,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from relay.directory.model import Rep
+from relay.directory.model import login_key as key_of
 from relay.storage.database import Row, Transaction
 
 ADD_SESSION = """
-INSERT INTO page_session (id_hash, login_key, how, client, agent, created_at, seen_at, expires_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+INSERT INTO page_session (id_hash, login_key, how, client, agent, created_at, seen_at, expires_at, tie)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 """Somebody signed in."""
 FIND_SESSION = """
-SELECT id_hash, login_key, how, client, agent, created_at, seen_at, expires_at
+SELECT id_hash, login_key, how, client, agent, created_at, seen_at, expires_at, tie
 FROM page_session WHERE id_hash = ? AND expires_at > ?"""
 """One session that has not ended."""
 SESSIONS_OF = """
-SELECT id_hash, login_key, how, client, agent, created_at, seen_at, expires_at
+SELECT id_hash, login_key, how, client, agent, created_at, seen_at, expires_at, tie
 FROM page_session WHERE login_key = ? AND expires_at > ? ORDER BY created_at"""
 """All of somebody's sessions."""
+ALL_SESSIONS = """
+SELECT id_hash, login_key, how, client, agent, created_at, seen_at, expires_at, tie FROM page_session"""
+"""Everybody's."""
 TOUCH_SESSION = "UPDATE page_session SET seen_at = ? WHERE id_hash = ?"
 """A session was used."""
 END_SESSION = "DELETE FROM page_session WHERE id_hash = ?"
 """Sign-out."""
-END_SESSIONS = "DELETE FROM page_session WHERE login_key = ? AND id_hash <> ?"
-"""Sign-out everywhere, but for one session ('': for none)."""
+END_SESSIONS = "DELETE FROM page_session WHERE login_key = ?"
+"""Sign-out everywhere."""
 ADD_CODE = """
 INSERT INTO page_code (code_hash, purpose, login_key, subject, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)"""
 """A code or link goes out."""
@@ -37,6 +42,10 @@ DROP_CODES = "DELETE FROM page_code WHERE login_key = ? AND purpose = ? AND subj
 """Codes that a newer one replaces."""
 FORGET_CODES = "DELETE FROM page_code WHERE login_key = ? AND purpose = ?"
 """All codes and links of a purpose that went out to somebody."""
+LINKS = "SELECT code_hash, login_key, subject FROM page_code WHERE purpose IN ('reset', 'invite')"
+"""All links to choose a password."""
+DROP_LINK = "DELETE FROM page_code WHERE code_hash = ?"
+"""A link works no more."""
 COUNT_CODES = "SELECT count(*) FROM page_code WHERE login_key = ? AND purpose = ? AND created_at > ?"
 """How many went out lately."""
 PENDING_CODES = """
@@ -116,6 +125,8 @@ class Session:
     created_at: int
     seen_at: int
     expires_at: int
+    tie: str = field(repr=False)
+    """What ties it to the password that its rep had when it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,14 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def tie(id_hash: str, password: str | None) -> str:
+    """Give what ties a session or link, known by its hash, to the argon2 hash of its rep's password.
+
+    It tells nothing of either: no two are alike for the same password, whose hash is salted by itself.
+    """
+    return hashlib.blake2b((password or "").encode(), key=bytes.fromhex(id_hash), digest_size=32).hexdigest()
+
+
 class PageStore:
     """The SQL of the page; holds no state of its own."""
 
@@ -167,6 +186,7 @@ class PageStore:
                 one.created_at,
                 one.seen_at,
                 one.expires_at,
+                one.tie,
             ),
         )
 
@@ -179,6 +199,10 @@ class PageStore:
         """Give somebody's sessions, oldest first."""
         return [_session(row) for row in tx.execute(SESSIONS_OF, (login_key, now))]
 
+    def all_sessions(self, tx: Transaction) -> list[Session]:
+        """Give everybody's sessions, also those that are over."""
+        return [_session(row) for row in tx.execute(ALL_SESSIONS)]
+
     def touch(self, tx: Transaction, id_hash: str, now: int) -> None:
         """Note that a session was used."""
         tx.execute(TOUCH_SESSION, (now, id_hash))
@@ -187,9 +211,9 @@ class PageStore:
         """Sign out."""
         tx.execute(END_SESSION, (id_hash,))
 
-    def end_sessions(self, tx: Transaction, login_key: str, keep: str = "") -> int:
-        """Sign somebody out everywhere, but for the session with the hash `keep`; give how many ended."""
-        tx.execute(END_SESSIONS, (login_key, keep))
+    def end_sessions(self, tx: Transaction, login_key: str) -> int:
+        """Sign somebody out everywhere; give how many sessions ended."""
+        tx.execute(END_SESSIONS, (login_key,))
         return tx.changes()
 
     # Codes and links
@@ -207,6 +231,20 @@ class PageStore:
         """Keep a code by its hash; an earlier one for the same thing works no more."""
         tx.execute(DROP_CODES, (login_key, purpose, subject))
         tx.execute(ADD_CODE, (digest(code), purpose, login_key, subject, now, expires_at))
+
+    def add_link(self, tx: Transaction, code: str, purpose: str, rep: Rep, now: int) -> int:
+        """Keep the code of a link to choose a password, beside earlier ones; give until when it works."""
+        until, subject = now + LINK_LASTS[purpose], tie(digest(code), rep.password)
+        self.add_code(tx, code, purpose, key_of(rep.login), subject, now, until)
+        return until
+
+    def links(self, tx: Transaction) -> list[tuple[str, str, str]]:
+        """Give all such links: the hash of the code, whose it is, and what it is tied to."""
+        return [(str(code_hash), str(key), str(kept)) for code_hash, key, kept in tx.execute(LINKS)]
+
+    def drop_link(self, tx: Transaction, code_hash: str) -> None:
+        """Let a link work no more."""
+        tx.execute(DROP_LINK, (code_hash,))
 
     def codes_since(self, tx: Transaction, login_key: str, purpose: str, since: int) -> int:
         """Count the codes of a purpose that went out to somebody lately."""
@@ -326,9 +364,9 @@ class PageStore:
 
 
 def _session(row: Row) -> Session:
-    id_hash, login_key, how, client, agent, created_at, seen_at, expires_at = row
+    id_hash, login_key, how, client, agent, created_at, seen_at, expires_at, kept = row
     texts = (str(id_hash), str(login_key), str(how), str(client), str(agent))
-    return Session(*texts, _number(created_at), _number(seen_at), _number(expires_at))
+    return Session(*texts, _number(created_at), _number(seen_at), _number(expires_at), str(kept))
 
 
 def _audited(row: Row) -> Audited:

@@ -14,9 +14,10 @@ from typer.testing import CliRunner, Result
 from relay.address import parse_mailbox
 from relay.cli import check, config, user
 from relay.directory.change_store import ChangeStore
+from relay.directory.store import DirectoryStore, RepChange
 from relay.storage.database import Transaction
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
-from relay.web.store import INVITE, PageStore, Session
+from relay.web.store import INVITE, PageStore, Session, tie
 
 T = TypeVar("T")
 NOW = 1_790_000_000_000_000
@@ -52,6 +53,11 @@ def in_store(folder: Path, unit: Callable[[Transaction], T]) -> T:
             await database.close()
 
     return asyncio.run(work())
+
+
+def session(id_hash: str, login: str, password: str | None = None) -> Session:
+    """Give a session of a rep who has this password."""
+    return Session(id_hash, login, "password", "", "", NOW, NOW, NOW + 1, tie(id_hash, password))
 
 
 def run(folder: Path, *arguments: str) -> Result:
@@ -125,17 +131,20 @@ def test_signing_out_ends_every_session(folder: Path) -> None:
     """The sessions of the rep are gone, those of others are not; who did it is noted."""
 
     def begin(tx: Transaction) -> None:
-        for number, key in enumerate(("bo", "bo", "ana")):
-            PageStore().begin_session(tx, Session(str(number), key, "password", "", "", NOW, NOW, NOW + 1))
+        for number, key in enumerate(("bo", "bo", "eve@example.com")):
+            PageStore().begin_session(tx, session(f"{number:064}", key))
 
     in_store(folder, begin)
     shown = json.loads(run(folder, "user", "sign-out", "bo", "--json").stdout)
     assert shown["sessions"] == 2
-    assert in_store(folder, lambda tx: tx.execute("SELECT login_key FROM page_session")) == [("ana",)]
+    assert in_store(folder, lambda tx: tx.execute("SELECT login_key FROM page_session")) == [
+        ("eve@example.com",)
+    ]
     audited = in_store(folder, lambda tx: PageStore().audited(tx))
     assert [(one.verb, one.about) for one in audited] == [("signed_out", "bo")]
 
 
+    run(folder, "user", "add", "eve@example.com", "--no-token")
 def test_a_role_on_the_page_is_set_by_command(folder: Path) -> None:
     """--web-role at add and set."""
     run(
@@ -149,6 +158,27 @@ def test_a_role_on_the_page_is_set_by_command(folder: Path) -> None:
         "x@y.example",
     )
     run(folder, "user", "set", "cecilia@example.com", "--web-role", "admin")
+@pytest.mark.parametrize(
+    "change", [("set", "eve@example.com", "--no-password"), ("disable", "eve@example.com")]
+)
+def test_what_keeps_a_rep_out_ends_the_sessions_for_good(folder: Path, change: tuple[str, ...]) -> None:
+    """Another password and `disable`: undone again, nobody is let in; other reps stay signed in."""
+    run(folder, "user", "add", "eve@example.com", "--no-token")
+    encoded = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
+
+    def begin(tx: Transaction) -> None:
+        DirectoryStore().set(tx, "eve@example.com", RepChange(password=encoded))
+        PageStore().begin_session(tx, session("0" * 64, "eve@example.com", encoded))
+        PageStore().begin_session(tx, session("1" * 64, "bo"))
+
+    in_store(folder, begin)
+    assert run(folder, "user", "set", "eve@example.com", "--name", "Eve").exit_code == 0
+    assert len(in_store(folder, lambda tx: PageStore().all_sessions(tx))) == 2
+    assert run(folder, "user", *change).exit_code == 0
+    (left,) = in_store(folder, lambda tx: PageStore().all_sessions(tx))
+    assert left.login_key == "bo"
+
+
     items = json.loads(run(folder, "user", "list", "--json").stdout)["items"]
     assert items[1]["web_role"] == "admin"
 

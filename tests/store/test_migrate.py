@@ -7,9 +7,12 @@ from pathlib import Path
 import apsw
 import pytest
 
+from relay.directory.model import Rep
 from relay.errors import CommandError, StorageUnavailable
+from relay.ids import Login
 from relay.storage.connection import connect
 from relay.storage.migrate import Migration, check, migrate, migrations
+from relay.web.ending import tied
 
 DUMPS = Path(__file__).parent / "schemas"
 NEXT = Migration(2, 1, "ALTER TABLE message ADD COLUMN extra TEXT")
@@ -121,3 +124,12 @@ def test_a_database_of_every_earlier_schema_is_brought_up_to_date(
     assert schema(connection) == schema(new)
     assert connection.execute("SELECT count(*) FROM delivery").fetchall() == kept != [(0,)]
     new.close()
+
+
+def test_a_session_from_before_it_was_tied_to_a_password_fits_none(connection: apsw.Connection) -> None:
+    """Whoever was signed in by a password before the update signs in again; nothing else of theirs is lost."""
+    connection.execute((DUMPS / "0004.sql").read_text("utf-8"))
+    migrate(connection, migrations())
+    ((id_hash, kept),) = connection.execute("SELECT id_hash, tie FROM page_session").fetchall()
+    for password in (None, "", "$argon2id$any"):
+        assert not tied(str(id_hash), str(kept), Rep(Login("ana"), (), password=password))

@@ -18,6 +18,7 @@ from relay.queue.store import QueueStore, Selection
 from relay.storage.database import Transaction
 from relay.storage.migrate import migrations
 from relay.storage.sqlite import SqliteDatabase
+from relay.web.store import PageStore, Session
 from tests.support.builders import NOW, lease, log_copy, new_message, record, to_recipient
 from tests.support.clock import FakeClock
 
@@ -37,6 +38,7 @@ def fill(tx: Transaction) -> None:
             due = NOW if state is State.DEFERRED else None
             store.settle(tx, given.message, [Change(given.id, 1, state, due, "because")])
     store.hold(tx, Selection(transport=None, ids=()), "by hand", 1)
+    PageStore().begin_session(tx, Session("0" * 64, "ana", "password", "", "", NOW, NOW, NOW + 1, ""))
     mail_log.append(
         tx, [MessageClosed(at=NOW, message=given.message, login="ana", sent=1, failed=0, logged="none", seconds=1.0)]
     )  # fmt: skip

@@ -45,7 +45,7 @@ from relay.storage.database import Transaction
 from relay.web.app import page_app
 from relay.web.cookies import Cookies, form_token
 from relay.web.health import HttpServer
-from relay.web.store import PageStore, Session, digest
+from relay.web.store import PageStore, Session, digest, tie
 from tests.support.builders import mailbox
 from tests.support.clock import FakeClock
 from tests.support.queue_house import QueueHouse, queue_house
@@ -315,7 +315,10 @@ class Page:
     async def signed_in(self, login: str, **changes: Any) -> Visitor:
         """Give a browser in which this rep is signed in."""
         secret, now = secrets.token_urlsafe(32), self.clock.now()
-        session = Session(digest(secret), login, "password", "127.0.0.1", "test", now, now, now + 10**11)
+        tied = tie(digest(secret), self.rep(login).password)
+        session = Session(
+            digest(secret), login, "password", "127.0.0.1", "test", now, now, now + 10**11, tied
+        )
         await self.house.database.write(lambda tx: PageStore().begin_session(tx, session))
         visitor = self.visitor(**changes)
         prefix = "__Host-" if visitor.scheme == "https" else ""

@@ -8,8 +8,9 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from relay.directory.model import Directory
-from relay.web.ending import end_sessions
-from tests.support.page import APP_PASSWORD, PASSWORD, SETTINGS, link_in, open_page
+from relay.web.ending import end_fallen
+from relay.web.store import digest
+from tests.support.page import APP_PASSWORD, PASSWORD, SETTINGS, Page, link_in, open_page
 
 
 async def test_a_password_signs_in_and_a_sign_out_ends_it(tmp_path: Path) -> None:
@@ -255,13 +256,55 @@ async def test_how_long_an_answer_takes_does_not_tell_who_is_known(tmp_path: Pat
         assert len(await page.mail()) == 1
 
 
-async def test_new_settings_end_the_sessions_of_whom_they_keep_out(tmp_path: Path) -> None:
-    """Of a rep with another password and of one who is disabled, for good; the others stay signed in."""
+def keep_out(page: Page) -> None:
+    """Go by a directory in which ana has another password and bo is disabled, as settings read anew may say."""
+    ana, bo, *others = page.actions.built.directory.reps()
+    assert (ana.login, bo.login) == ("ana", "bo")
+    changed = [replace(ana, password="$argon2id$another"), replace(bo, disabled=True), *others]
+    page.actions.built = page.actions.built.with_directory(Directory(changed))
+
+
+async def test_a_session_is_worth_nothing_once_its_rep_is_kept_out(tmp_path: Path) -> None:
+    """Whichever way another password or `disabled` came about; who came through the provider needs no password here."""
     async with open_page(tmp_path) as page:
-        ana, bo, bea = [await page.signed_in(login) for login in ("ana", "bo", "bea")]
-        before, (one, two, *others) = page.actions.directory(), page.actions.directory().reps()
-        assert (one.login, two.login) == ("ana", "bo")
-        changed = [replace(one, password="$argon2id$another"), replace(two, disabled=True), *others]
-        await end_sessions(page.house.database, before, Directory(changed))
-        for visitor, status in ((ana, 303), (bo, 303), (bea, 200)):
+        visitors = [await page.signed_in(login) for login in ("ana", "bo", "bea")]
+        by_provider = await page.signed_in("ana")
+        await page.house.database.write(
+            lambda tx: tx.execute(
+                "UPDATE page_session SET how = 'oidc' WHERE id_hash = ?",
+                (digest(by_provider.cookies["relay"]),),
+            )
+        )
+        keep_out(page)
+        for visitor, status in zip([*visitors, by_provider], (303, 303, 200, 200), strict=True):
             assert (await visitor.get("/settings/account")).status == status
+
+
+async def test_a_link_is_worth_nothing_once_the_password_is_another(tmp_path: Path) -> None:
+    """Who was mailed one before cannot choose over what was chosen since."""
+    async with open_page(tmp_path) as page:
+        visitor = page.visitor()
+        await visitor.get("/forgot")
+        await visitor.post("/forgot", login="ana")
+        link = link_in((await page.mail())[-1])
+        assert (await visitor.get(link)).status == 200
+        keep_out(page)
+        assert (await visitor.get(link)).status == 404
+
+
+async def test_what_new_settings_keep_out_is_ended_for_good(tmp_path: Path) -> None:
+    """When the rep is enabled, or has the earlier password again, neither session nor link works; others' go on."""
+    async with open_page(tmp_path) as page:
+        visitors = [await page.signed_in(login) for login in ("ana", "bo", "bea")]
+        visitor = page.visitor()
+        await visitor.get("/forgot")
+        for login in ("ana", "bo", "bea"):
+            await visitor.post("/forgot", login=login)
+        links = [link_in(mail) for mail in await page.mail()]
+        before = page.actions.built
+        keep_out(page)
+        await page.house.database.write(lambda tx: end_fallen(tx, page.actions.directory()))
+        page.actions.built = before
+        for one, status in zip(visitors, (303, 303, 200), strict=True):
+            assert (await one.get("/settings/account")).status == status
+        assert [(await visitor.get(link)).status for link in links] == [404, 404, 200]

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -20,9 +21,10 @@ from relay.errors import StorageError
 from relay.storage.database import Transaction
 from relay.web.access import Access, PageRoute, get, post
 from relay.web.asking import Ask, House
+from relay.web.ending import tied
 from relay.web.mailing import send
 from relay.web.signing_in import sign_in
-from relay.web.store import INVITE, LINK_LASTS, RESET
+from relay.web.store import INVITE, LINK_LASTS, RESET, digest, tie
 
 logger = logging.getLogger(__name__)
 
@@ -75,13 +77,13 @@ async def _mail_link(ask: Ask, login: str) -> None:
 
 async def new_link(house: House, rep: Rep, purpose: str, *, at_most: int | None = None) -> str | None:
     """Make the code of a link by which a rep chooses a password; None when `at_most` were made within the hour."""
-    code, key, now = secrets.token_urlsafe(32), login_key(rep.login), house.clock.now()
+    code, now = secrets.token_urlsafe(32), house.clock.now()
 
     def keep(tx: Transaction) -> bool:
-        if at_most is not None and house.store.codes_since(tx, key, purpose, now - _HOUR) >= at_most:
+        sent = house.store.codes_since(tx, login_key(rep.login), purpose, now - _HOUR)
+        if at_most is not None and sent >= at_most:
             return False
-        # Earlier links stand until they end: whoever asks twice may follow either.
-        house.store.add_code(tx, code, purpose, key, secrets.token_hex(4), now, now + LINK_LASTS[purpose])
+        house.store.add_link(tx, code, purpose, rep, now)
         return True
 
     return code if await house.database.write(keep) else None
@@ -126,7 +128,7 @@ async def choose(ask: Ask) -> Response:
     if not await ask.house.database.write(keep):
         return ask.render("choose_password.html", 404, code="", problem=ask.words("choose.stale"))
     await ask.house.actions.take_changes()
-    return await sign_in(ask, rep, "link", "/")
+    return await sign_in(ask, replace(rep, password=encoded), "link", "/")
 
 
 async def change(ask: Ask) -> Response:
@@ -145,7 +147,8 @@ async def change(ask: Ask) -> Response:
     def keep(tx: Transaction) -> None:
         set_password(ask.house, tx, ask.rep, encoded)
         if ask.session is not None:
-            ask.house.store.end_sessions(tx, ask.key, ask.session.id_hash)
+            ask.house.store.end_sessions(tx, ask.key)
+            ask.house.store.begin_session(tx, replace(ask.session, tie=tie(ask.session.id_hash, encoded)))
         ask.audit(tx, "password.changed")
 
     await ask.house.database.write(keep)
@@ -185,4 +188,4 @@ async def _whose(ask: Ask) -> Rep | None:
 
     found = next((one for one in await ask.house.database.read(find) if one is not None), None)
     rep = None if found is None else ask.house.actions.directory().by_login(found[0])
-    return None if rep is None or rep.disabled else rep
+    return rep if rep and found and not rep.disabled and tied(digest(code), found[1], rep) else None
