@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import is_
 
-from relay.delivery_kind import Transport
+from relay.delivery_kind import Role, Transport
 from relay.errors import StorageError
 from relay.ids import DeliveryId
 from relay.outcome import Outcome
@@ -18,7 +18,8 @@ from relay.queue.content import SpoolFiles, reader_of
 from relay.queue.courier import Courier
 from relay.queue.model import Batch, ClaimedMessage, ContentReader, Delivery
 from relay.queue.settlement import BROKEN, TOO_LONG, UNREADABLE
-from relay.queue.settler import Settler
+from relay.queue.settler import ALONE, Beside, Settler
+from relay.queue.unsent import Unsent
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ class Attempts:
     def begin(self, claimed: ClaimedMessage, ended: Callable[[], None] = lambda: None) -> None:
         """Attempt deliveries that are counted in the budget already, settle them, and count them out; then call `ended`.
 
-        Groups that do not share a hop are attempted side by side, each settled as soon as it ends.
+        Groups that do not share a hop are attempted side by side. What they sent is settled as soon as each ends, what
+        they did not send together.
         """
         courier = self._couriers[claimed.deliveries[0].transport]
         groups = self._groups(courier, claimed)
@@ -92,9 +94,46 @@ class Attempts:
             if not left:
                 ended()
 
+        def settle_rest(deliveries: Sequence[Delivery], outcomes: Mapping[DeliveryId, Outcome]) -> None:
+            nonlocal left
+            left += 1
+            self.own(self._settle_rest(claimed, deliveries, outcomes, beside, one_ended))
+
+        unsent, beside = None, ALONE
+        if left > 1 and courier.transport is Transport.SMTP:
+            beside = self._beside(courier, claimed, groups)
+            unsent = Unsent(left, self._settler.rules.gather, settle_rest)
         for group in groups:
             run = _Run()
-            run.task = self.own(self._attempt(courier, claimed, group, run, one_ended))
+            run.task = self.own(self._attempt(courier, claimed, group, run, unsent, beside, one_ended))
+
+    def _beside(
+        self, courier: Courier, claimed: ClaimedMessage, groups: Sequence[Sequence[Delivery]]
+    ) -> Beside:
+        """Give what a settlement must know of the groups that it is only a part of."""
+        routes: dict[str, str] = {}
+        for group in groups:
+            route = self._route(courier, claimed, group)
+            routes.update({one.target: route for one in group})
+        secrets = tuple([one.target for one in claimed.deliveries if one.role is Role.LOG_COPY])
+        return Beside(secrets, routes)
+
+    async def _settle_rest(
+        self,
+        claimed: ClaimedMessage,
+        deliveries: Sequence[Delivery],
+        outcomes: Mapping[DeliveryId, Outcome],
+        beside: Beside,
+        ended: Callable[[], None],
+    ) -> None:
+        try:
+            reader = reader_of(claimed.content, self._spool, self._pool)
+        except StorageError:
+            reader = None  # it was told when the attempt wanted to read it
+        try:
+            await self._settler.settle(claimed.message, deliveries, outcomes, reader, "", beside)
+        finally:
+            ended()
 
     def _groups(self, courier: Courier, claimed: ClaimedMessage) -> Sequence[Sequence[Delivery]]:
         try:
@@ -117,6 +156,8 @@ class Attempts:
         claimed: ClaimedMessage,
         group: Sequence[Delivery],
         run: "_Run",
+        unsent: Unsent | None,
+        beside: Beside,
         ended: Callable[[], None],
     ) -> None:
         settler = self._settler
@@ -125,8 +166,11 @@ class Attempts:
             began = settler.clock.monotonic()
             reader, outcomes = await self._outcomes(courier, claimed, group, run)
             settler.meter.attempt_took(route, settler.clock.monotonic() - began)
-            await settler.settle(claimed.message, group, outcomes, reader, route)
+            settled = group if unsent is None else unsent.take(group, outcomes)
+            await settler.settle(claimed.message, settled, outcomes, reader, route, beside)
         finally:
+            if unsent is not None:
+                unsent.one_ended()
             ended()
             self._budget.end(group[0].transport, len(group))
             if self._budget.short:

@@ -1,6 +1,7 @@
 """What the queue counts and measures, and where it is told."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from relay.delivery_kind import Role
@@ -45,13 +46,17 @@ class NoMeter:
         """Measure nothing."""
 
 
-def measure(meter: QueueMeter, route: str, events: Sequence[Event]) -> None:
-    """Tell the meter of the events of one settlement."""
+def measure(
+    meter: QueueMeter, route: str, events: Sequence[Event], routes: Mapping[str, str] | None = None
+) -> None:
+    """Tell the meter of the events of one settlement. `routes`: of each target, where they did not take one."""
     for event in events:
         if isinstance(event, DeliveryEnded):
             outcome = event.name.removeprefix("delivery.")
             if event.role == Role.RECIPIENT:
-                meter.attempted(route, outcome, len(event.targets))
+                taken = Counter(map(routes.get, event.targets)) if routes else {route: len(event.targets)}
+                for one, count in taken.items():
+                    meter.attempted(one or route, outcome, count)
             else:
                 meter.logged(_TARGETS[event.role], outcome)
         elif isinstance(event, MessageClosed):

@@ -48,6 +48,8 @@ class RunnerRules:
     room: Room = Room()
     poll: float = 1.0
     """Seconds after which the queue is looked at anew: a command may have changed it in another process."""
+    gather: float = 30.0
+    """Seconds that what a hop did not take waits for the other transactions with the same mail, to be reported with theirs."""
     attempt_limit: float = 7200.0
     """Seconds after which an attempt that never ends is broken off."""
 

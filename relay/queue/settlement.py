@@ -40,6 +40,9 @@ BROKEN = Deferred(Reply(451, "4.0.0", "The delivery agent failed; this is a faul
 TOO_LONG = Deferred(Reply(451, "4.4.2", "The attempt took too long and was broken off"), "")
 UNREADABLE = Deferred(Reply(451, "4.3.0", "The content cannot be read from the store now"), "")
 
+TOLD_AT_ONCE = 1000
+"""Recipients in one report, so that it stays a mail that every hop takes."""
+
 _EVENTS: dict[State, type[DeliveryEnded]] = {
     State.SENT: DeliverySent,
     State.BOUNCED: DeliveryBounced,
@@ -88,11 +91,16 @@ def settlement_of(
     rules: RunnerRules,
     now: int,
     chance: float,
+    secrets: Sequence[str] = (),
 ) -> Settlement:
-    """Give what the store is told. A delivery without an outcome counts as deferred."""
-    secrets = [one.target for one in deliveries if one.role is Role.LOG_COPY]
-    ended = [_ended(one, outcomes.get(one.id, NO_ANSWER), secrets, rules, now, chance) for one in deliveries]
-    if secrets:
+    """Give what the store is told. A delivery without an outcome counts as deferred.
+
+    `secrets`: the addresses of log copies that are settled apart.
+    """
+    copies = [one.target for one in deliveries if one.role is Role.LOG_COPY]
+    masked = [*copies, *secrets]
+    ended = [_ended(one, outcomes.get(one.id, NO_ANSWER), masked, rules, now, chance) for one in deliveries]
+    if copies:
         ended = _log_copies_with_recipients(ended)
     events = _events(ended, message, now)
     if message.envelope.reverse_path is None:
@@ -240,7 +248,11 @@ def _tellings(
         told.setdefault(action, []).append(_reported(one, action))
         if action is Action.DELAYED:
             warned.add(one.delivery.id)
-    return tuple(Telling(action, tuple(who)) for action, who in told.items()), frozenset(warned)
+    return tuple(
+        Telling(action, tuple(who[start : start + TOLD_AT_ONCE]))
+        for action, who in told.items()
+        for start in range(0, len(who), TOLD_AT_ONCE)
+    ), frozenset(warned)
 
 
 def _action(ended: _Ended, rules: RunnerRules, now: int) -> Action | None:

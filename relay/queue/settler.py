@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from relay.clock import Clock
 from relay.envelope import reverse_path_text
@@ -23,7 +24,7 @@ from relay.queue.model import Change, Closing, ContentReader, Delivery, QueuedMe
 from relay.queue.notices import Notice, ReportQuota, notice_of, report_of, untold
 from relay.queue.report import Original
 from relay.queue.rules import RunnerRules
-from relay.queue.settlement import Settlement, closed, copies_skipped, settlement_of
+from relay.queue.settlement import Settlement, Telling, closed, copies_skipped, settlement_of
 from relay.queue.store import QueueStore
 from relay.queue.together import Together
 from relay.storage.database import Database, Transaction
@@ -34,6 +35,10 @@ logger = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 30.0
 _NOTHING = Original(b"", None)
+_BOUNDARY = 16
+"""Random octets in the boundary of a report's parts."""
+_FEW = 20
+"""Recipients in a report that is written in a moment."""
 _PATIENCE = 0.02
 """Seconds that a settlement waits for a commit to share: no client waits for it."""
 
@@ -45,6 +50,21 @@ class _StaleClaim(StorageError):
         super().__init__("deliveries were claimed anew while they were attempted")
         self.ours = ours
         """Those that still are ours."""
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a settlement must know of the attempt that it is only a part of."""
+
+    secrets: tuple[str, ...]
+    """The addresses of its log copies."""
+    routes: Mapping[str, str]
+    """The route of each target."""
+
+
+ALONE = Beside((), {})
+"""The settlement of a whole attempt."""
 
 
 @quick
@@ -92,12 +112,15 @@ class Settler:
         outcomes: Mapping[DeliveryId, Outcome],
         content: ContentReader | None,
         route: str,
+        beside: Beside = ALONE,
     ) -> None:
         """Store what the attempt came to. Deliveries that are no longer ours are left alone."""
         ours = deliveries
         while ours:
             now = self.clock.now()
-            settlement = settlement_of(message, ours, outcomes, self.rules, now, self.clock.chance())
+            settlement = settlement_of(
+                message, ours, outcomes, self.rules, now, self.clock.chance(), beside.secrets
+            )
             notices: Sequence[Notice] = ()
             events: Sequence[Event] = settlement.events
             if settlement.tellings:
@@ -109,7 +132,7 @@ class Settler:
                 logger.warning("%s: deliveries were claimed anew while they were attempted", message.id)
                 ours = [one for one in ours if one.id in stale.ours]
                 continue
-            measure(self.meter, route, stored)
+            measure(self.meter, route, stored, beside.routes)
             if notices:
                 self.report_queued()
             return
@@ -168,19 +191,19 @@ class Settler:
             return [], untold(message, settlement.tellings, "too many reports in this span of time", now)
         original = await self._original(message, content)
         try:
-            notices = [
-                notice_of(
-                    report_of(message, telling, original, self.rules.retry, now),
-                    self.rules.reporter,
-                    self.next_number(),
-                    secrets.token_hex(16),
-                )
-                for telling in settlement.tellings
-            ]
+            notices = [await self._notice(message, telling, original, now) for telling in settlement.tellings]
         except Exception:
             logger.exception("%s: a report could not be composed", message.id)
             return [], untold(message, settlement.tellings, "the report could not be composed", now)
         return notices, [event for notice in notices for event in notice.events]
+
+    async def _notice(self, message: QueuedMessage, telling: Telling, original: Original, now: int) -> Notice:
+        """Compose one report; a long one beside the event loop."""
+        report = report_of(message, telling, original, self.rules.retry, now)
+        compose = partial(
+            notice_of, report, self.rules.reporter, self.next_number(), secrets.token_hex(_BOUNDARY)
+        )
+        return compose() if len(telling.recipients) <= _FEW else await asyncio.to_thread(compose)
 
     async def _original(self, message: QueuedMessage, content: ContentReader | None) -> Original:
         if content is None:

@@ -74,10 +74,10 @@ def report_active(left: Snapshot) -> None:
 
 
 def half(left: Snapshot) -> None:
-    """What went to one hop is final, what goes to the other is active."""
+    """What one hop took is final; what it refused waits for the other hop, and is active as what goes there."""
     states = {target: state for _, target, state in _stored(left).deliveries}
     assert states[MAIN] == "sent"
-    assert states[REFUSED] == "bounced"
+    assert states[REFUSED] == "active"
     assert states[OTHER] == "active"
     assert not _stored(left).closed
 

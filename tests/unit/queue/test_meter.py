@@ -1,6 +1,6 @@
 """Tests for relay.queue.meter: what is counted of a settlement."""
 
-from relay.maillog.events import DeliverySent, DeliverySkipped, MessageClosed, ReportQueued
+from relay.maillog.events import DeliveryBounced, DeliverySent, DeliverySkipped, MessageClosed, ReportQueued
 from relay.queue.meter import NoMeter, QueueMeter, measure
 from tests.support.builders import NOW
 
@@ -24,10 +24,10 @@ class Noted(NoMeter):
         self.told.append((seconds,))
 
 
-def told_of(*events) -> list[tuple[object, ...]]:
+def told_of(*events, routes=None) -> list[tuple[object, ...]]:
     """Give what a meter is told of these events."""
     meter = Noted()
-    measure(meter, "main", events)
+    measure(meter, "main", events, routes)
     return meter.told
 
 
@@ -45,6 +45,15 @@ def test_attempts_are_counted_by_route_role_and_outcome():
         ("api", "skipped"),
         (1.5,),
     ]
+
+
+def test_recipients_that_took_several_routes_are_counted_by_theirs():
+    """One settlement may tell of several transactions."""
+    refused = DeliveryBounced(
+        at=NOW, reply="", hop="", attempt=1, role="recipient", targets=("a@x", "b@x", "c@x")
+    )
+    routes = {"a@x": "main", "b@x": "direct", "c@x": "direct"}
+    assert told_of(refused, routes=routes) == [("main", "bounced", 1), ("direct", "bounced", 2)]
 
 
 def test_without_a_meter_nothing_is_counted():

@@ -15,7 +15,7 @@ from relay.maillog.events import (
 from relay.outcome import Bounced, Deferred, Held, Sent, Skipped
 from relay.queue.model import Change, Closing, Delivery, QueuedMessage, State
 from relay.queue.report import Action
-from relay.queue.settlement import closed, settlement_of, shown_target, without_secret
+from relay.queue.settlement import TOLD_AT_ONCE, closed, settlement_of, shown_target, without_secret
 from relay.status import Reply
 from tests.support.builders import LOG_COPY_ADDRESS, NOW, envelope
 from tests.support.couriers import BUSY, REFUSED, SENT
@@ -211,3 +211,11 @@ def test_what_was_no_attempt_is_not_counted():
     (event,) = settlement.events
     assert isinstance(event, DeliveryDeferred)
     assert event.attempt == 1
+
+
+def test_a_report_names_no_more_than_a_mail_can_hold():
+    """Past that there are several, each recipient in one of them."""
+    many = [delivery(number, f"r{number}@example.org") for number in range(1, TOLD_AT_ONCE + 2)]
+    first, second = settled(dict.fromkeys(many, REFUSED)).tellings
+    assert (len(first.recipients), len(second.recipients)) == (TOLD_AT_ONCE, 1)
+    assert {one.address for one in (*first.recipients, *second.recipients)} == {one.target for one in many}
