@@ -10,7 +10,7 @@ from relay.cli.user_access import snapshot, write
 from relay.cli.user_output import print_object
 from relay.clock import SystemClock, rfc3339
 from relay.config.loader import Configuration
-from relay.config.model import WebSettings
+from relay.config.page_address import page_address, untold
 from relay.directory.model import Rep, login_key
 from relay.errors import CommandError
 from relay.storage.database import Transaction
@@ -32,6 +32,7 @@ def invite(
     It works once, for seven days. Whoever has it can sign in as the rep: hand it over in confidence.
     """
     configuration = load_configuration(context, config)
+    address = _page_address(configuration)
     code, now = secrets.token_urlsafe(32), SystemClock().now()
 
     def enter(tx: Transaction) -> tuple[Rep, int]:
@@ -40,7 +41,7 @@ def invite(
         return rep, _STORE.add_link(tx, code, INVITE, rep, now)
 
     rep, until = write(configuration, enter)
-    link = f"{page_address(configuration)}/choose-password/{code}"
+    link = f"{address}/choose-password/{code}"
     if as_json:
         shown = {"schema": "relay.user.invite/1", "login": rep.login, "link": link, "until": rfc3339(until)}
         print_object(shown)
@@ -80,13 +81,14 @@ def sign_out(
         print(f"{rep.login} is signed out: {ended} session{'' if ended == 1 else 's'} ended.")
 
 
-def page_address(configuration: Configuration) -> str:
-    """Give the address that people reach the page at. Raises CommandError when there is no page."""
-    web: WebSettings | None = configuration.settings.web
+def _page_address(configuration: Configuration) -> str:
+    """Give the address that people reach the page at. Raises CommandError when it cannot be told."""
+    web, hostname = configuration.settings.web, configuration.settings.server.hostname
     if web is None:
         raise CommandError("there is no page: the settings say web: null")
-    scheme = "https" if web.tls == "implicit" else "http"
-    return web.public_url.rstrip("/") if web.public_url else f"{scheme}://{web.address}"
+    if why := untold(web, hostname):
+        raise CommandError(f"the address of the page is not known, since {why}: set web.public_url")
+    return page_address(web, hostname)
 
 
 def _rep(tx: Transaction, configuration: Configuration, login: str) -> Rep:

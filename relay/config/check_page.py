@@ -5,13 +5,13 @@ Pure.
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from relay.config.draft import Draft
 from relay.config.explain import Finding
 from relay.config.forms import network_problem
 from relay.config.model import OidcSettings, WebSettings
+from relay.config.page_address import is_loopback, untold
 
 _CLOCK = re.compile(r"off|([01]\d|2[0-3]):[0-5]\d")
 
@@ -22,7 +22,7 @@ def check_page(draft: Draft) -> Iterator[Finding]:
     if web is None:
         return
     yield from _listens(draft, web)
-    yield from _reached(web)
+    yield from _reached(web, draft.settings.server.hostname)
     if not _CLOCK.fullmatch(web.digest):
         yield Finding(("web", "digest"), f'"{web.digest}" must be off or a time of day such as 17:30')
     if web.oidc is not None:
@@ -52,7 +52,14 @@ def _listens(draft: Draft, web: WebSettings) -> Iterator[Finding]:
             yield Finding(("web", "trusted_proxies", number), f'"{network}" {problem}')
 
 
-def _reached(web: WebSettings) -> Iterator[Finding]:
+def _reached(web: WebSettings, hostname: str | None) -> Iterator[Finding]:
+    if why := untold(web, hostname):
+        yield Finding(
+            ("web", "public_url"),
+            f"is not set, and {why}: no links are mailed; write public_url: https://HOST, as people enter it",
+            "warning",
+            given=(("web", "address"), ("web", "trusted_proxies"), ("server", "hostname")),
+        )
     if web.public_url is None:
         return
     parts = urlsplit(web.public_url)
@@ -67,11 +74,3 @@ def _provider(oidc: OidcSettings) -> Iterator[Finding]:
     parts = urlsplit(oidc.issuer)
     if parts.scheme != "https" or not parts.hostname:
         yield Finding(("web", "oidc", "issuer"), f'"{oidc.issuer}" must be an https address')
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches a host."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -67,7 +67,7 @@ class WebSettings(Settings):
     tls: Literal["none", "implicit"] = "none"
     """none or implicit (with tls.certificate)."""
     public_url: str | None = None
-    """The address that people reach the page at."""
+    """The address that people reach the page at; mailed links begin with it. Otherwise: loopback, or server.hostname."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of reverse proxies, in CIDR form."""
     passwords: Flag = True

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from relay.clock import Clock
 from relay.config.loader import Configuration
 from relay.config.page import OidcSettings, WebSettings
+from relay.config.page_address import page_address
 from relay.directory.change_store import ChangeStore
 from relay.directory.credentials import Credentials
 from relay.directory.model import Rep, login_key
@@ -67,8 +68,16 @@ class House:
         """Give the page's own settings."""
         return self.configuration.settings.web or WebSettings()
 
-    def public_url(self, request: Request) -> str:
-        """Give the address that people reach the page at, without a slash at its end, for links in mail."""
+    @property
+    def mailed_address(self) -> str:
+        """Give what links in mail begin with, without a slash at its end; "" where the settings do not tell it."""
+        return page_address(self.web, self.configuration.settings.server.hostname)
+
+    def own_address(self, request: Request) -> str:
+        """Give where this browser reaches the page, without a slash at its end.
+
+        For what the same browser follows or its person copies; not for mail, since whoever asks chooses Host.
+        """
         if self.web.public_url:
             return self.web.public_url.rstrip("/")
         return f"{request.url.scheme}://{request.headers.get('host', '')}"

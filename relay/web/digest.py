@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from relay.address import Address, parse_mailbox
 from relay.clock import Clock
 from relay.config.loader import Configuration
+from relay.config.page_address import page_address
 from relay.directory.model import Rep, login_key
 from relay.errors import RelayError
 from relay.ids import QueueId, next_number, number_of, queue_id_of
@@ -172,7 +173,7 @@ class Digest:
             "digest.body",
             name=rep.name or rep.login,
             lines="\n".join(lines(new, rep, text)),
-            link=f"{page_address(self._sending.configuration)}/attention",
+            link=where(self._sending.configuration, "/attention", text),
         )
         subject = text.count("digest.subject", len(new))
         await self._once(
@@ -247,10 +248,10 @@ class Digest:
         if why is None or await self._recover(ADMINS):
             return 0
         people = admins(configuration, self._sending.actions.directory().reps())
-        link = f"{page_address(configuration)}/diagnostics"
 
         async def send(number: int) -> None:
             for at, (address, text) in enumerate(people):
+                link = where(configuration, "/diagnostics", text)
                 subject, body = text("alert.subject"), text("alert.body", why=why(text), link=link)
                 mine = number if at == 0 else self._sending.actions.next_number()
                 await self._send(address, subject, body, mine)
@@ -311,13 +312,11 @@ def admins(configuration: Configuration, reps: Sequence[Rep]) -> list[tuple[Addr
     ]
 
 
-def page_address(configuration: Configuration) -> str:
-    """Give where people reach the page, without a slash at its end."""
+def where(configuration: Configuration, path: str, text: Words) -> str:
+    """Give the link to one of our pages; where the settings do not tell its address, say so in words."""
     web = configuration.settings.web
-    if web is None:
-        return ""
-    scheme = "http" if web.tls == "none" else "https"
-    return (web.public_url or f"{scheme}://{web.address}").rstrip("/")
+    address = "" if web is None else page_address(web, configuration.settings.server.hostname)
+    return address + path if address else text("digest.no_link")
 
 
 def _trouble(row: Row) -> Trouble:

@@ -127,8 +127,22 @@ def test_an_invitation_is_a_link_that_the_page_takes(folder: Path) -> None:
     assert run(folder, "user", "invite", "nobody").exit_code != 0
 
 
+def test_an_invitation_needs_the_pages_address(folder: Path) -> None:
+    """Where the settings do not tell it no code is made, and the command says what to set."""
+    config = folder / "config.yaml"
+    text = config.read_text().replace(
+        'web: {public_url: "https://relay.example.com"}', "web: {trusted_proxies: [192.0.2.1/32]}"
+    )
+    config.write_text(text)
+    refused = run(folder, "user", "invite", "BO")
+    assert refused.exit_code == 1
+    assert "set web.public_url" in str(refused.exception)
+    assert in_store(folder, lambda tx: tx.execute("SELECT * FROM page_code")) == []
+
+
 def test_signing_out_ends_every_session(folder: Path) -> None:
     """The sessions of the rep are gone, those of others are not; who did it is noted."""
+    run(folder, "user", "add", "eve@example.com", "--no-token")
 
     def begin(tx: Transaction) -> None:
         for number, key in enumerate(("bo", "bo", "eve@example.com")):
@@ -144,20 +158,6 @@ def test_signing_out_ends_every_session(folder: Path) -> None:
     assert [(one.verb, one.about) for one in audited] == [("signed_out", "bo")]
 
 
-    run(folder, "user", "add", "eve@example.com", "--no-token")
-def test_a_role_on_the_page_is_set_by_command(folder: Path) -> None:
-    """--web-role at add and set."""
-    run(
-        folder,
-        "user",
-        "add",
-        "cecilia@example.com",
-        "--web-role",
-        "auditor",
-        "--email-to-salesforce",
-        "x@y.example",
-    )
-    run(folder, "user", "set", "cecilia@example.com", "--web-role", "admin")
 @pytest.mark.parametrize(
     "change", [("set", "eve@example.com", "--no-password"), ("disable", "eve@example.com")]
 )
@@ -179,6 +179,19 @@ def test_what_keeps_a_rep_out_ends_the_sessions_for_good(folder: Path, change: t
     assert left.login_key == "bo"
 
 
+def test_a_role_on_the_page_is_set_by_command(folder: Path) -> None:
+    """--web-role at add and set."""
+    run(
+        folder,
+        "user",
+        "add",
+        "cecilia@example.com",
+        "--web-role",
+        "auditor",
+        "--email-to-salesforce",
+        "x@y.example",
+    )
+    run(folder, "user", "set", "cecilia@example.com", "--web-role", "admin")
     items = json.loads(run(folder, "user", "list", "--json").stdout)["items"]
     assert items[1]["web_role"] == "admin"
 

@@ -12,7 +12,7 @@ from relay.web.headers import POLICY
 from relay.web.pages import message as message_page
 from relay.web.pages import try_mail
 from tests.support.builders import new_message, to_recipient
-from tests.support.page import Page, open_page
+from tests.support.page import SETTINGS, Page, open_page
 
 SCRIPT = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
 
@@ -97,6 +97,32 @@ async def test_a_host_that_is_not_ours_is_not_answered(tmp_path: Path, host: str
         assert (await visitor.get("/sign-in")).status == 400
         assert (await visitor.post("/forgot", login="ana")).status == 400
         assert await page.mail() == []
+
+
+@pytest.mark.parametrize("host", ["localhost:9999", "relay.example.com:8443"])
+async def test_a_mailed_link_begins_with_what_the_settings_say(tmp_path: Path, host: str) -> None:
+    """Who asks with another port of our host gets no link to it mailed to anybody: the request names nothing in it."""
+    async with open_page(tmp_path) as page:
+        visitor, bea = page.visitor(host=host), await page.signed_in("bea", host=host)
+        await visitor.get("/forgot")
+        assert (await visitor.post("/forgot", login="ana")).status == 303
+        assert (await bea.post("/admin/users/invite", login="bo")).status == 303
+        for mail in await page.mail():
+            assert "http://127.0.0.1:8025/choose-password/" in mail.get_content()
+            assert host not in mail.get_content()
+
+
+async def test_no_link_is_mailed_where_nobody_knows_the_pages_address(tmp_path: Path) -> None:
+    """Behind a proxy without web.public_url nothing is mailed, no code made, and who asks reads what to set."""
+    async with open_page(tmp_path, SETTINGS + "web: {trusted_proxies: [127.0.0.1/32]}\n") as page:
+        visitor, bea = page.visitor(), await page.signed_in("bea")
+        for answer in (await visitor.get("/forgot"), await visitor.post("/forgot", login="ana")):
+            assert "web.public_url" in answer.text
+        assert answer.status == 503
+        told = await bea.follow(await bea.post("/admin/users/invite", login="bo"))
+        assert "No link was mailed" in told.text
+        assert await page.mail() == []
+        assert await page.house.database.read(lambda tx: tx.execute("SELECT * FROM page_code")) == []
 
 
 @pytest.mark.parametrize("octets", [65 * 1024, 5 * 1024 * 1024])

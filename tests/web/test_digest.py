@@ -252,3 +252,22 @@ async def test_the_postmaster_is_told_where_the_settings_name_one(tmp_path: Path
         page.clock.advance(2 * HOUR)
         assert await digest_of(page).step() == 1
         assert (await page.mail())[-1]["To"] == "ops@example.com"
+
+
+@pytest.mark.parametrize(
+    ("web", "where"),
+    [
+        ("{}", "http://127.0.0.1:8025/attention"),
+        ("{public_url: 'https://mail.example/'}", "https://mail.example/attention"),
+        ("{trusted_proxies: [127.0.0.1/32]}", "on the page of the mail relay"),
+    ],
+)
+async def test_the_digest_says_where_to_look(tmp_path: Path, web: str, where: str) -> None:
+    """A link to what the settings say, and words where they do not tell the page's address."""
+    async with open_page(tmp_path, SETTINGS + f"web: {web}\n") as page:
+        await failed(page)
+        to_clock(page, 18)
+        assert await digest_of(page).step() == 1
+        told = (await page.mail())[-1].get_content()
+        assert f"See what can be done about each: {where}" in told.splitlines()
+        assert ("://" in told) == ("://" in where)

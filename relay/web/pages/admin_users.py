@@ -82,6 +82,8 @@ async def invite(ask: Ask) -> Response:
     rep = _rep(ask)
     if rep.disabled or not rep.addresses or not ask.house.web.passwords:
         raise ask.refuse(400)
+    if not ask.house.mailed_address:
+        return ask.redirect(HERE, said="no_links")
     code = await new_link(ask.house, rep, INVITE)
     assert code is not None
     await send_link(ask, rep, INVITE, code)

@@ -156,4 +156,4 @@ async def _failed(ask: Ask, problem: str) -> Response:
 
 
 def _redirect_uri(ask: Ask) -> str:
-    return ask.house.public_url(ask.request) + CALLBACK
+    return ask.house.own_address(ask.request) + CALLBACK

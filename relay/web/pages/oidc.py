@@ -133,7 +133,7 @@ def _provider(ask: Ask) -> Provider:
 
 
 def _redirect_uri(ask: Ask) -> str:
-    return ask.house.public_url(ask.request) + CALLBACK
+    return ask.house.own_address(ask.request) + CALLBACK
 
 
 def _refused(ask: Ask, key: str) -> Response:

@@ -79,7 +79,7 @@ async def open_calendar(ask: Ask) -> Response:
         ask.audit(tx, "calendar.opened")
 
     await ask.house.database.write(unit)
-    link = f"{ask.house.public_url(ask.request)}/calendar/{secret}.ics"
+    link = f"{ask.house.own_address(ask.request)}/calendar/{secret}.ics"
     return ask.render("calendar_link.html", 200, link=link)
 
 
