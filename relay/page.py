@@ -184,9 +184,9 @@ async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
     web = settings.web
     if web is None:
         return
+    await end_sessions(service.database, service.built.directory)
 
     def renew(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-    await end_sessions(service.database, service.built.directory)
         # Called at every handshake: a reload's certificate is shown to those who come after it.
         connection.context = service.built.page_context or connection.context
 
@@ -210,10 +210,6 @@ async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
     stack.push_async_callback(_ended, digests)
 
 
-async def _digests(service: Serving) -> None:
-    """Send the daily digests; what writes them is loaded a while after the start."""
-    await asyncio.sleep(_DIGESTS_AFTER)
-    from relay.web.digest import Digest
 async def end_sessions(database: SqliteDatabase, directory: Directory) -> None:
     """End the sessions of reps who are not in this directory any more, are disabled there, or have another password."""
     from relay.web.ending import end_fallen
@@ -221,6 +217,10 @@ async def end_sessions(database: SqliteDatabase, directory: Directory) -> None:
     await database.write(lambda tx: end_fallen(tx, directory))
 
 
+async def _digests(service: Serving) -> None:
+    """Send the daily digests; what writes them is loaded a while after the start."""
+    await asyncio.sleep(_DIGESTS_AFTER)
+    from relay.web.digest import Digest
 
     await Digest(_Desk(service), service.database, service.store, service.clock).run()
 
