@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_killed_while_recording(tmp_path: Path, salesforce: Simulator, point: Po
 def test_killed_while_salesforce_is_at_work(tmp_path: Path, salesforce: Simulator) -> None:
     """Killed and started again before Salesforce has carried the call out: it is waited for, and not made once more."""
     salesforce.add("Contact", LastName="Victim", Email=VICTIM)
-    salesforce.inject(Injected(Action.LATE, path=r"/composite/?$", nth=2, seconds=4.0))
+    salesforce.inject(Injected(Action.LATE, path=r"/composite/?$", nth=2, seconds=40.0))
     with crash_stage(tmp_path, _settings(salesforce, tmp_path)) as stage:
         stage.start()
         with Load(stage.relay.gateway, senders=0) as load:
@@ -133,6 +134,8 @@ def test_killed_while_salesforce_is_at_work(tmp_path: Path, salesforce: Simulato
         assert _rows(stage) == {"started": 1}
         assert salesforce.rows("EmailMessage") == []
         stage.start()
+        eventually(lambda: "not known yet" in str(stage._ask("SELECT reason FROM delivery")))
+        salesforce.advance(timedelta(seconds=40))
         stage.wait_until_empty()
         (made,) = salesforce.rows("EmailMessage")
         assert stage._ask("SELECT state, salesforce_id, pending FROM record") == [("made", made["Id"], 0)]

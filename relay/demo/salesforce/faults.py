@@ -27,7 +27,7 @@ class Action(StrEnum):
     SLOW = "slow"
     """The call is carried out, the answer comes `seconds` later."""
     LATE = "late"
-    """The call is carried out `seconds` later, whether or not anybody still waits for it."""
+    """The call is carried out `seconds` of the simulator's time later, whether or not anybody still waits for it."""
     TRUNCATE = "truncate"
     """The call is carried out, half of the answer arrives."""
     EXPIRED_SESSION = "expired_session"

@@ -29,6 +29,8 @@ from relay.demo.salesforce.toggles import INTEGRATION_USERNAME, Toggles
 from relay.demo.salesforce.wire import Handler, Server
 
 _PATIENCE = 10.0
+_LOOK_AGAIN = 0.02
+"""Seconds after which a late call looks at the time again."""
 _NEIGHBOURS = frozenset({"PROCESSING_HALTED", "ALL_OR_NONE_OPERATION_ROLLED_BACK"})
 
 
@@ -281,7 +283,9 @@ class Simulator:
         answer = self._locked(lambda: self._app.answer(request))
         if answer.later is None:
             return answer
-        await asyncio.sleep(answer.wait)
+        due = self.now() + timedelta(seconds=answer.wait)
+        while self.now() < due:  # noqa: ASYNC110 - it is the simulator's time, which `advance` moves
+            await asyncio.sleep(_LOOK_AGAIN)
         return self._locked(answer.later)
 
     def _locked(self, carry_out: Callable[[], Answer]) -> Answer:
