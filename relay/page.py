@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from relay.config.loader import Configuration
+from relay.config.page_address import untold
 from relay.directory.credentials import Credentials
 from relay.directory.model import Directory
 from relay.maillog.events import Event
@@ -179,7 +180,8 @@ class _Lazily:
 
 async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
     """Open the page's port, if the settings name one; the stack closes it. Raises CommandError when it is taken."""
-    web, context = service.built.configuration.settings.web, service.built.page_context
+    settings, context = service.built.configuration.settings, service.built.page_context
+    web = settings.web
     if web is None:
         return
     await end_sessions(service.database, service.built.directory)
@@ -202,6 +204,8 @@ async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
     bound = await server.start(web.address)
     stack.push_async_callback(server.stop)
     logger.info("the page is on %s://%s", "https" if context else "http", bound)
+    if why := untold(web, settings.server.hostname):
+        logger.warning("web.public_url is not set, and %s: no links are mailed", why)
     digests = asyncio.create_task(_digests(service))
     stack.push_async_callback(_ended, digests)
 

@@ -127,6 +127,19 @@ def test_an_invitation_is_a_link_that_the_page_takes(folder: Path) -> None:
     assert run(folder, "user", "invite", "nobody").exit_code != 0
 
 
+def test_an_invitation_needs_the_pages_address(folder: Path) -> None:
+    """Where the settings do not tell it no code is made, and the command says what to set."""
+    config = folder / "config.yaml"
+    text = config.read_text().replace(
+        'web: {public_url: "https://relay.example.com"}', "web: {trusted_proxies: [192.0.2.1/32]}"
+    )
+    config.write_text(text)
+    refused = run(folder, "user", "invite", "BO")
+    assert refused.exit_code == 1
+    assert "set web.public_url" in str(refused.exception)
+    assert in_store(folder, lambda tx: tx.execute("SELECT * FROM page_code")) == []
+
+
 def test_signing_out_ends_every_session(folder: Path) -> None:
     """The sessions of the rep are gone, those of others are not; who did it is noted."""
     run(folder, "user", "add", "eve@example.com", "--no-token")

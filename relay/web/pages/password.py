@@ -32,6 +32,7 @@ _HOUR = LINK_LASTS[RESET]
 _LINKS_PER_HOUR = 3
 _SHORTEST = 12
 _UNPROCESSABLE = 422
+_UNAVAILABLE = 503
 
 
 def routes() -> Sequence[PageRoute]:
@@ -47,12 +48,14 @@ def routes() -> Sequence[PageRoute]:
 
 async def show_forgot(ask: Ask) -> Response:
     """Show the form that asks for a link."""
-    return ask.render("forgot.html")
+    return ask.render("forgot.html", problem="" if ask.house.mailed_address else ask.words("forgot.no_links"))
 
 
 async def forgot(ask: Ask) -> Response:
     """Mail a link to the rep's first address, when there is such a rep and not too much was mailed lately."""
     house, text = ask.house, ask.field("login", 255)
+    if not house.mailed_address:
+        return ask.render("forgot.html", _UNAVAILABLE, problem=ask.words("forgot.no_links"))
     attempt = house.mailings.begin(login_key(text), network_of(ask.client))
     if not isinstance(attempt, Attempt):
         return ask.render("forgot.html", 429, problem=ask.words("forgot.too_many"))
@@ -90,8 +93,8 @@ async def new_link(house: House, rep: Rep, purpose: str, *, at_most: int | None 
 
 
 async def send_link(ask: Ask, rep: Rep, purpose: str, code: str) -> None:
-    """Mail a link to a rep's first address, in the rep's language."""
-    link = f"{ask.house.public_url(ask.request)}/choose-password/{code}"
+    """Mail a link to a rep's first address, in the rep's language; only where House.mailed_address is known."""
+    link = f"{ask.house.mailed_address}/choose-password/{code}"
     await send(ask.house, rep, f"mail.{purpose}", link=link)
 
 
