@@ -1,0 +1,104 @@
+"""Who stays signed in at the page of a real relay, over TLS, when its settings change under it."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from relay.demo.service import free_ports
+from relay.directory.passwords import hash_password
+from tests.support.eventually import eventually
+from tests.support.running import RunningRelay, running_relay
+
+_PASSWORD = "correct horse battery staple"
+_REPS = ("ana", "bo", "cecilia")
+_OUT, _IN = 303, 200
+
+
+def _user(login: str) -> dict[str, Any]:
+    password = hash_password(_PASSWORD.encode())
+    return {"login": login, "addresses": [f"{login}@example.com"], "mode": "off", "password": password}
+
+
+def _write(relay: RunningRelay, changes: Mapping[str, Mapping[str, object]]) -> None:
+    """Write settings with changes to some reps, named by their login."""
+    config = relay.service.config
+    settings = yaml.safe_load(config.read_text("utf-8"))
+    for user in settings["users"]:
+        user.update(changes.get(user["login"], {}))
+    config.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
+
+
+def _reload(relay: RunningRelay) -> None:
+    done = relay.service.run("reload")
+    assert done.returncode == 0, done.stderr
+
+
+def _hang_up(relay: RunningRelay) -> None:
+    loaded = relay.service.logs().count("config.loaded")
+    relay.service.signal(signal.SIGHUP)
+    eventually(lambda: relay.service.logs().count("config.loaded") > loaded)
+
+
+def _restart(relay: RunningRelay) -> None:
+    relay.service.stop()
+    relay.service.start()
+
+
+@contextmanager
+def _signed_in(relay: RunningRelay, base: str, login: str) -> Iterator[requests.Session]:
+    """Give a browser without a screen in which this rep is signed in."""
+    with requests.Session() as browser:
+        browser.trust_env, browser.verify = False, str(relay.ca_file)
+        form = browser.get(f"{base}/sign-in", timeout=60).text
+        token = re.search(r'name="form_token" value="([^"]+)"', form)
+        assert token is not None
+        fields = {"form_token": token[1], "login": login, "password": _PASSWORD}
+        answer = browser.post(
+            f"{base}/sign-in", fields, headers={"origin": base}, allow_redirects=False, timeout=60
+        )
+        assert answer.status_code == 303, answer.text
+        yield browser
+
+
+@pytest.mark.parametrize("take", [_reload, _hang_up, _restart])
+def test_who_is_kept_out_is_signed_out_and_others_are_not(
+    tmp_path: Path, take: Callable[[RunningRelay], None]
+) -> None:
+    """Another password or `disabled` ends a session for good, whichever way the settings are taken; others' go on."""
+    (port,) = free_ports(1)
+    base = f"https://localhost:{port}"
+    users = [_user(login) for login in _REPS]
+    web = {"address": f"127.0.0.1:{port}", "tls": "implicit"}
+    with (
+        running_relay(tmp_path, {"web": web, "users": users}) as relay,
+        _signed_in(relay, base, "ana") as ana,
+        _signed_in(relay, base, "bo") as bo,
+        _signed_in(relay, base, "cecilia") as cecilia,
+    ):
+
+        def seen() -> list[int]:
+            return [
+                one.get(f"{base}/settings/account", allow_redirects=False, timeout=60).status_code
+                for one in (ana, bo, cecilia)
+            ]
+
+        assert seen() == [_IN, _IN, _IN]
+        take(relay)
+        assert seen() == [_IN, _IN, _IN]
+        _write(
+            relay, {"ana": {"password": hash_password(b"quite another passphrase")}, "bo": {"disabled": True}}
+        )
+        take(relay)
+        assert seen() == [_OUT, _OUT, _IN]
+        _write(relay, {"ana": {"password": users[0]["password"]}, "bo": {"disabled": False}})
+        take(relay)
+        assert seen() == [_OUT, _OUT, _IN]
+        with _signed_in(relay, base, "bo") as again:
+            assert again.get(f"{base}/settings/account", timeout=60).url == f"{base}/settings/account"
