@@ -181,6 +181,8 @@ class CaptureSession:
         if refusal := self._manners.verdict(path):
             self._transaction.refused.append(path)
             return self._say(refusal)
+        if 0 < self._manners.recipients <= len(self._transaction.recipients):
+            return self._say("452 4.5.3 Too many recipients")
         self._transaction.recipients.append(Forward(path, parameters))
         return self._say("250 2.1.5 Ok")
 

@@ -78,5 +78,7 @@ class Manners:
     """Offer AUTH, and refuse mail of those who did not sign in, when there are any."""
     verdict: Callable[[str], str | None] = by_local_part
     """What to answer a forward-path with; None: taken."""
+    recipients: int = 0
+    """Forward-paths taken in one transaction; 452 answers the next (RFC 5321 §4.5.3.1.10). 0: any number."""
     judge: Callable[[Captured], str | None] = take_all
     """What to answer a content with, which is then not kept; None: taken. It sees each message before it is kept."""
