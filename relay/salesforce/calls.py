@@ -32,7 +32,7 @@ from relay.salesforce.faults_table import (
     renewable,
 )
 from relay.salesforce.limits import FOR_ALL
-from relay.salesforce.login import Code, Token
+from relay.salesforce.login import Code, Connected, Token
 from relay.salesforce.model import Fault, FaultKind, Json
 from relay.salesforce.request import Request, Result
 from relay.salesforce.session import UPLOAD_FACTOR, Line, open_session
@@ -82,7 +82,7 @@ class Calls:
         """Give the identity's token. Raises SalesforceError."""
         return self._tokens.token(identity, self._post)
 
-    def connect(self, identity: str, code: Code, user_id: str | None) -> Token:
+    def connect(self, identity: str, code: Code, user_id: str | None) -> Connected:
         """Sign an identity in with a code. Raises SalesforceError."""
         return self._tokens.connect(identity, code, self._post, user_id=user_id)
 

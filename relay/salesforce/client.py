@@ -32,7 +32,7 @@ from relay.salesforce.exchange import (
     Who,
 )
 from relay.salesforce.faults_table import NOT_JSON, local_fault
-from relay.salesforce.login import Code, Token, authorize_url, connectable, not_connected
+from relay.salesforce.login import Code, Connected, authorize_url, connectable, not_connected
 from relay.salesforce.model import FaultKind, Json, Row, Written
 from relay.salesforce.request import Request, Upload
 from relay.salesforce.tokens import CONNECTED, NOBODY, WRITER, RefreshTokens, TokenProvider
@@ -138,17 +138,17 @@ class SalesforceClient:
 
     async def connect(
         self, code: str, verifier: str, redirect_uri: str, identity: str, *, user_id: str | None = None
-    ) -> Token:
+    ) -> Connected:
         """Connect an identity with the code of the web server flow; with `user_id` as this user alone.
 
-        What was connected before is replaced, and revoked. Raises SalesforceError; then it stays as it was.
+        It must be of the organisation that was connected first. What was connected before is replaced, and revoked. Raises SalesforceError; then it stays as it was.
         """
         given = Code(code, verifier, redirect_uri)
-        token = await self._dispatch.connecting(lambda calls: calls.connect(identity, given, user_id))
+        connected = await self._dispatch.connecting(lambda calls: calls.connect(identity, given, user_id))
         self._dispatch.pauses.forget(identity)
         self._descriptions.forget(None)
         self._picklists.forget(None)
-        return token
+        return connected
 
     async def disconnect(self, identity: str) -> bool:
         """Forget an identity's connection, then revoke it; from now on it is paused as not connected.

@@ -66,12 +66,16 @@ class TokenKeeper(Protocol):
         """Give the newest token that came of the one whose digest `origin` is; None when there is none."""
         ...
 
-    async def save(self, identity: str, origin: str, token: str) -> None:
-        """Keep a new token durably."""
+    async def organization(self, origin: str) -> str | None:
+        """Give the organisation that was kept with a token."""
         ...
 
-    async def drop(self, identity: str) -> None:
-        """Forget what is kept for an identity."""
+    async def save(self, identity: str, origin: str, token: str, organization: str = "") -> None:
+        """Keep a new token durably, with the organisation where it says which that is; the first one stays."""
+        ...
+
+    async def drop(self, identity: str, origin: str = "") -> None:
+        """Forget what is kept for an identity; with `origin`, which organisation it was, too."""
         ...
 
 
@@ -85,11 +89,14 @@ class _FromThread:
     def load(self, identity: str, origin: str) -> str | None:
         return self._wait(self.keeper.load(identity, origin))
 
-    def save(self, identity: str, origin: str, token: str) -> None:
-        self._wait(self.keeper.save(identity, origin, token))
+    def organization(self, origin: str) -> str | None:
+        return self._wait(self.keeper.organization(origin))
 
-    def drop(self, identity: str) -> None:
-        self._wait(self.keeper.drop(identity))
+    def save(self, identity: str, origin: str, token: str, organization: str = "") -> None:
+        self._wait(self.keeper.save(identity, origin, token, organization))
+
+    def drop(self, identity: str, origin: str = "") -> None:
+        self._wait(self.keeper.drop(identity, origin))
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         try:

@@ -57,6 +57,8 @@ _BY_CODE: Mapping[str, str] = {
     "unsupported_grant_type": "The app does not offer this flow. Enable it under OAuth Settings > Flow Enablement; client credentials work on the My Domain address only.",
     "login_secret_missing": "A secret for the sign-in cannot be read. The message names the setting.",
     "not_connected": "Nobody has connected the relay to Salesforce yet, or the connection was ended. Press Connect under Settings > Salesforce > Sync Settings.",
+    "connected_elsewhere": "Whoever signed in at Salesforce belongs to another organisation than the one that the relay is connected to. Connect as a user of that organisation. To move the relay to another one, an admin disconnects it first.",
+    "connected_too_early": "An admin must connect the relay to the organisation first; then connect yourself.",
     "connected_as_another": "Whoever signed in at Salesforce is another user than the one that this login belongs to. Sign out of Salesforce, then connect as yourself; or an admin corrects salesforce_user_id.",
     "connected_without_refresh": "Salesforce gave access for this session only. Add the scope 'Perform requests at any time (refresh_token, offline_access)' to the app, then connect again.",
     "login_key_unusable": "The private key for the JWT cannot be used. It must be an RSA key in PEM form.",

@@ -41,6 +41,16 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Connected:
+    """Who was connected."""
+
+    user_id: str
+    organization_id: str
+    settled: bool
+    """Whether this settled which organisation everybody's connection must be of."""
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """One way of signing in, as one user."""
 

@@ -13,6 +13,15 @@ ON CONFLICT (identity) DO UPDATE
 """Keep a token in place of the one before it."""
 _DROP = "DELETE FROM salesforce_token WHERE identity = ?"
 """Forget an identity's token."""
+_ORGANIZATION = "SELECT organization FROM salesforce_organization WHERE origin = ?"
+"""Find the organisation that is connected."""
+_PIN = """
+INSERT INTO salesforce_organization (origin, organization, pinned_at) VALUES (?, ?, ?)
+ON CONFLICT (origin) DO NOTHING
+"""
+"""Keep which organisation is connected; the first one stays."""
+_UNPIN = "DELETE FROM salesforce_organization WHERE origin = ?"
+"""Forget which organisation was connected."""
 
 
 class StoredTokens:
@@ -31,19 +40,31 @@ class StoredTokens:
 
         return await self._database.read(read)
 
-    async def save(self, identity: str, origin: str, token: str) -> None:
-        """Keep a new token durably. Raises StorageError."""
+    async def organization(self, origin: str) -> str | None:
+        """Give the organisation that was kept with a token; None when none was."""
+
+        def read(tx: Transaction) -> str | None:
+            rows = tx.execute(_ORGANIZATION, (origin,))
+            return str(rows[0][0]) if rows else None
+
+        return await self._database.read(read)
+
+    async def save(self, identity: str, origin: str, token: str, organization: str = "") -> None:
+        """Keep a new token durably, with the organisation where it says which that is. Raises StorageError."""
         now = self._clock.now()
 
         def write(tx: Transaction) -> None:
             tx.execute(_KEEP, (identity, origin, token, now))
+            if organization:
+                tx.execute(_PIN, (origin, organization, now))
 
         await self._database.write(write)
 
-    async def drop(self, identity: str) -> None:
-        """Forget what is kept for an identity. Raises StorageError."""
+    async def drop(self, identity: str, origin: str = "") -> None:
+        """Forget what is kept for an identity; with `origin`, which organisation it was, too. Raises StorageError."""
 
         def write(tx: Transaction) -> None:
             tx.execute(_DROP, (identity,))
+            tx.execute(_UNPIN, (origin,))
 
         await self._database.write(write)

@@ -14,11 +14,12 @@ from relay.config.recording import SalesforceAuthSettings, SalesforceSettings
 from relay.config.types import SecretReference
 from relay.errors import RelayError
 from relay.salesforce.exchange import LOOK_UP, SalesforceError
-from relay.salesforce.faults_table import local_fault, sign_in_fault
+from relay.salesforce.faults_table import NOT_CONNECTED, local_fault, sign_in_fault
 from relay.salesforce.login import (
     REVOKE_PATH,
     TOKEN_PATH,
     Code,
+    Connected,
     Login,
     Token,
     code_form,
@@ -52,12 +53,16 @@ class RefreshTokens(Protocol):
         """Give the newest token that came of the one in the settings, whose digest `origin` is."""
         ...
 
-    def save(self, identity: str, origin: str, token: str) -> None:
-        """Keep it."""
+    def organization(self, origin: str) -> str | None:
+        """Give the organisation that is connected."""
         ...
 
-    def drop(self, identity: str) -> None:
-        """Forget what is kept for an identity."""
+    def save(self, identity: str, origin: str, token: str, organization: str = "") -> None:
+        """Keep it, with the organisation where it says which that is; the first one stays."""
+        ...
+
+    def drop(self, identity: str, origin: str = "") -> None:
+        """Forget what is kept for an identity; with `origin`, which organisation it was, too."""
         ...
 
 
@@ -94,6 +99,7 @@ class TokenProvider:
         self._stand_ins = stand_ins
         self._slots: dict[str, _Slot] = {}
         self._lock = threading.Lock()
+        self._connecting = threading.Lock()
         self._passed_over: dict[str, int] = {}
 
     def token(self, identity: str, post: Post) -> Token:
@@ -141,14 +147,30 @@ class TokenProvider:
             slot.token = None
             return True
 
-    def connect(self, identity: str, code: Code, post: Post, *, user_id: str | None = None) -> Token:
+    def connect(self, identity: str, code: Code, post: Post, *, user_id: str | None = None) -> Connected:
         """Sign the identity in with a code, and keep its refresh token durably before it is used.
 
-        With `user_id` it must be this user's. What was connected before is revoked. Raises SalesforceError; then
-        what was connected before stays.
+        It must be of the organisation that looks up for all, which the first connection of that identity settles;
+        with `user_id` it must be this user's. What was connected before is revoked. Raises SalesforceError; then
+        what was connected before stays, and what was given now is revoked.
         """
-        auth, instance = self._settings.auth, self._settings.instance
-        fields = code_form(auth, self._secret, code)
+        token, refresh = self._redeemed(code, post)
+        try:
+            with self._connecting:  # two at once cannot settle two organisations
+                known = self._welcome(identity, token, user_id, post)
+                before = self._replaced(identity, token, refresh)
+        except SalesforceError:
+            self._revoke(refresh, post)
+            raise
+        if before is not None and before != refresh:
+            self._revoke(before, post)
+        self._forget_others(token)
+        return Connected(token.user_id, token.organization_id, settled=identity == LOOK_UP and not known)
+
+    def _redeemed(self, code: Code, post: Post) -> tuple[Token, str]:
+        """Give what a code is good for, and its refresh token. Raises SalesforceError."""
+        instance = self._settings.instance
+        fields = code_form(self._settings.auth, self._secret, code)
         status, body, wait = post(instance.rstrip("/") + TOKEN_PATH, fields)
         if status != 200 or not isinstance(body, dict):
             raise SalesforceError(sign_in_fault(status, body, retry_after=wait))
@@ -157,19 +179,54 @@ class TokenProvider:
             raise SalesforceError(
                 local_fault("CONNECTED_WITHOUT_REFRESH", "Salesforce gave no refresh token")
             )
+        return token, token.refresh
+
+    def _welcome(self, identity: str, token: Token, user_id: str | None, post: Post) -> str:
+        """Give the organisation that is connected, "" when this is the first. Raises SalesforceError for others' users."""
         if user_id is not None and token.user_id[:15] != user_id[:15]:
-            self._revoke(token.refresh, post)
             raise SalesforceError(local_fault("CONNECTED_AS_ANOTHER", "another user signed in"))
-        slot = self._slot(identity)
+        known = self._pinned() or ("" if identity == LOOK_UP else self._that_looks_up(post))
+        if not token.organization_id or not _same(token.organization_id, known or token.organization_id):
+            raise SalesforceError(_elsewhere(token))
+        return known
+
+    def _replaced(self, identity: str, token: Token, refresh: str) -> str | None:
+        """Keep a connection in place of the one before; give that one's refresh token."""
+        auth, slot = self._settings.auth, self._slot(identity)
         with slot.lock:
             before = self._newest(identity, auth)
             if self._kept is None:
                 raise SalesforceError(local_fault("TIMEOUT", "there is no store to keep the connection in"))
-            self._kept.save(identity, self._origin(auth), token.refresh)
+            settles = token.organization_id if identity == LOOK_UP else ""
+            self._kept.save(identity, self._origin(auth), refresh, settles)
             slot.token, slot.fault = token, None
-        if before is not None and before != token.refresh:
-            self._revoke(before, post)
-        return token
+        return before
+
+    def _forget_others(self, token: Token) -> None:
+        """Have whoever signed in at another organisation sign in again: there they are refused."""
+        with self._lock:
+            slots = list(self._slots.values())
+        for slot in slots:
+            with slot.lock:
+                if slot.token is not None and not _same(slot.token.organization_id, token.organization_id):
+                    slot.token = None
+
+    def _pinned(self) -> str:
+        """Give the organisation that an admin connected first; "" when there is none, or the settings say who looks up."""
+        auth = self._settings.auth
+        if self._kept is None or not connectable(auth) or self._settings.look_up_as is not None:
+            return ""
+        return self._kept.organization(self._origin(auth)) or ""
+
+    def _that_looks_up(self, post: Post) -> str:
+        """Give the organisation of whoever looks up for all. Raises SalesforceError when that is not known yet."""
+        try:
+            return self.token(LOOK_UP, post).organization_id
+        except SalesforceError as error:
+            if error.fault.code != NOT_CONNECTED:
+                raise
+            first = local_fault("CONNECTED_TOO_EARLY", "an admin must connect the organisation first")
+            raise SalesforceError(first) from None
 
     def disconnect(self, identity: str, post: Post) -> bool:
         """Forget what was connected, then revoke it; tells whether Salesforce took that. Raises SalesforceError."""
@@ -177,7 +234,8 @@ class TokenProvider:
         with slot.lock:  # a token that is being replaced this moment is waited for
             refresh = self._newest(identity, self._settings.auth)
             if self._kept is not None:
-                self._kept.drop(identity)
+                # Whoever looks up for all says which organisation it is: without them another one may be connected.
+                self._kept.drop(identity, self._origin(self._settings.auth) if identity == LOOK_UP else "")
             slot.token, slot.fault = None, None
         return refresh is None or self._revoke(refresh, post)
 
@@ -243,8 +301,10 @@ class TokenProvider:
         if status != 200 or not isinstance(body, dict):
             raise SalesforceError(sign_in_fault(status, body, retry_after=wait))
         token = token_of(body, login.instance)
-        if token.refresh is not None:
+        if token.refresh is not None:  # also of one that is refused next: the one before works no more
             self._keep(identity, login.settings, token.refresh)
+        if (known := self._pinned()) and not _same(token.organization_id, known):
+            raise SalesforceError(_elsewhere(token))
         return token
 
     def _newest(self, identity: str, auth: SalesforceAuthSettings) -> str | None:
@@ -267,3 +327,12 @@ class TokenProvider:
             return hashlib.sha256(named.encode()).hexdigest()
         assert auth.refresh_token is not None
         return hashlib.sha256(self._secret(auth.refresh_token).encode()).hexdigest()
+
+
+def _same(one: str, other: str) -> bool:
+    """Tell whether two ids, of 15 or 18 characters, are of the same organisation."""
+    return one[:15] == other[:15]
+
+
+def _elsewhere(token: Token) -> Fault:
+    return local_fault("CONNECTED_ELSEWHERE", f"a user of the organisation {token.organization_id} signed in")

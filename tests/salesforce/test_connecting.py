@@ -18,6 +18,8 @@ from tests.support.salesforce_plain import session
 
 BACK = "https://relay.example.com/settings/salesforce/connected"
 VERIFIER = "verifier-" * 6
+ELSEWHERE = "00D000000000999AAA"
+"""Another organisation, which the same address serves."""
 
 
 def code(salesforce: Simulator, client: SalesforceClient, username: str = "", scope: str = "") -> str:
@@ -49,6 +51,19 @@ async def connect(house: RecordingHouse, identity: str = LOOK_UP, username: str 
     """Connect an identity as this user."""
     client = client_of(house)
     await client.connect(code(house.salesforce, client, username), VERIFIER, BACK, identity)
+
+
+async def refused(house: RecordingHouse, identity: str, username: str) -> str:
+    """Fail to connect an identity as this user; give the fault's code."""
+    with pytest.raises(SalesforceError) as caught:
+        await connect(house, identity, username)
+    return caught.value.fault.code
+
+
+async def tokens(house: RecordingHouse) -> set[str]:
+    """Give the refresh tokens of the store."""
+    rows = await house.database.read(lambda tx: tx.execute("SELECT refresh_token FROM salesforce_token"))
+    return {str(row[0]) for row in rows}
 
 
 async def makers(house: RecordingHouse) -> list[str]:
@@ -136,6 +151,43 @@ async def test_a_connection_that_fails_leaves_the_one_before(tmp_path: Path, sal
         assert client.paused() is None
         salesforce.expire_tokens()
         assert (await client.whoami()).username == "integration@relay.demo"
+
+
+async def test_nobody_connects_a_user_of_another_organisation(tmp_path: Path, salesforce: Simulator) -> None:
+    """Where one address serves all organisations the first connection says which it is, also after a restart."""
+    salesforce.toggles.users_elsewhere = {"bo@example.com.crm": ELSEWHERE}
+    async with recording_house(tmp_path, salesforce, kind="connect_each") as house:
+        client = client_of(house)
+        ana, bo = (client.identity_of(rep_of(house, login)) for login in ("ana", "bo"))
+        assert await refused(house, ana, "ana@example.com.crm") == "CONNECTED_TOO_EARLY"
+        await connect(house)
+        await connect(house, ana, "ana@example.com.crm")
+        before = await tokens(house)
+        assert await refused(house, bo, "bo@example.com.crm") == "CONNECTED_ELSEWHERE"
+        assert await refused(house, LOOK_UP, "bo@example.com.crm") == "CONNECTED_ELSEWHERE"
+        assert await tokens(house) == before
+        assert salesforce.refresh_tokens == before
+        assert client.paused() is None
+    async with recording_house(tmp_path, salesforce, kind="connect_each") as house:
+        assert await refused(house, bo, "bo@example.com.crm") == "CONNECTED_ELSEWHERE"
+        assert await tokens(house) == before
+
+
+async def test_another_organisation_is_connected_once_the_first_is_disconnected(
+    tmp_path: Path, salesforce: Simulator
+) -> None:
+    """Then those who are still connected to the first write no more, whatever token they hold."""
+    async with recording_house(tmp_path, salesforce, kind="connect_each") as house:
+        client = client_of(house)
+        ana = client.identity_of(rep_of(house, "ana"))
+        await connect(house)
+        await connect(house, ana, "ana@example.com.crm")
+        await client.disconnect(LOOK_UP)
+        salesforce.toggles.users_elsewhere = {"bo@example.com.crm": ELSEWHERE}
+        await connect(house, LOOK_UP, "bo@example.com.crm")
+        with pytest.raises(SalesforceError, match="CONNECTED_ELSEWHERE"):
+            await client.whoami(ana)
+        assert await refused(house, ana, "ana@example.com.crm") == "CONNECTED_ELSEWHERE"
 
 
 async def test_a_connection_ends_here_even_when_salesforce_cannot_be_told(

@@ -77,11 +77,15 @@ class Kept:
         """Give the newest."""
         return self.tokens.get((identity, origin))
 
-    async def save(self, identity: str, origin: str, token: str) -> None:
+    async def organization(self, origin: str) -> str | None:
+        """Give none: there was no Connect."""
+        return None
+
+    async def save(self, identity: str, origin: str, token: str, organization: str = "") -> None:
         """Keep it."""
         self.tokens[identity, origin] = token
 
-    async def drop(self, identity: str) -> None:
+    async def drop(self, identity: str, origin: str = "") -> None:
         """Forget it."""
         self.tokens = {key: token for key, token in self.tokens.items() if key[0] != identity}
 

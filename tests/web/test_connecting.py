@@ -119,7 +119,11 @@ async def test_an_admin_connects_and_disconnects(
             assert (
                 http.post(f"{salesforce.url}/services/oauth2/token", data=form, timeout=10).status_code == 400
             )
-        assert await page.audited() == ["bea salesforce.connected *", "bea salesforce.disconnected *"]
+        assert await page.audited() == [
+            "bea salesforce.connected *",
+            "bea salesforce.settled *",
+            "bea salesforce.disconnected *",
+        ]
         details = str(
             await page.house.database.read(lambda tx: tx.execute("SELECT detail FROM page_audit", ()))
         )
@@ -163,6 +167,35 @@ async def test_each_rep_connects_as_oneself(tmp_path: Path, salesforce: Simulato
         assert list(await kept(page)) == [""]
         assert "Until you connect" in (await ana.get(SYNC)).text
         assert "integration@relay.demo" in (await bea.get(SYNC)).text
+
+
+async def test_an_organisation_is_settled_by_its_first_connection(
+    tmp_path: Path, salesforce: Simulator
+) -> None:
+    """The audit says which, the page shows it, and a user of another one is refused in a plain sentence."""
+    async with unconnected_page(tmp_path, salesforce, "connect_each") as page:
+        ana, bea = await page.signed_in("ana"), await page.signed_in("bea")
+        salesforce.toggles.signed_in_as = REP_USERNAME
+        early = await connected(salesforce, ana, "mine")
+        assert (early.status, await kept(page)) == (422, {})
+        assert "An admin must connect the relay to the organisation first" in early.text
+        salesforce.toggles.signed_in_as = ""
+        assert (await connected(salesforce, bea)).status == 303
+        assert salesforce.organization_id in (await bea.get(SYNC)).text
+        before = await kept(page)
+
+        salesforce.toggles.users_elsewhere = {REP_USERNAME: "00D000000000999AAA"}
+        salesforce.toggles.signed_in_as = REP_USERNAME
+        for visitor, whose in ((ana, "mine"), (bea, "organization")):
+            answer = await connected(salesforce, visitor, whose)
+            assert answer.status == 422
+            assert "belongs to another organisation" in answer.text
+        assert await kept(page) == before
+        assert salesforce.refresh_tokens == set(before.values())
+        assert await page.audited() == ["bea salesforce.connected *", "bea salesforce.settled *"]
+        audit = (await bea.get("/admin/audit")).text
+        assert "settled which Salesforce organisation is connected" in audit
+        assert salesforce.organization_id in audit
 
 
 async def test_a_state_works_once_in_one_session_for_a_while(tmp_path: Path, salesforce: Simulator) -> None:

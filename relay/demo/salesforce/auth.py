@@ -97,6 +97,10 @@ class Auth:
         self._refresh[token] = user
         return token
 
+    def refresh_tokens(self) -> set[str]:
+        """Give the refresh tokens that work."""
+        return set(self._refresh)
+
     def user_of(self, request: Request) -> str:
         """Give the id of who calls, and count the call against the token. Raises Refusal 401 or 403."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -224,14 +228,16 @@ class Auth:
 
     def _token(self, user: str, *, connected: bool = False) -> Row:
         self._made += 1
-        token = f"{ORGANIZATION[:15]}!AQ{self._made:06d}.{user}"
+        username = str((self._records.get(user) or {}).get("Username"))
+        organization = self._records.toggles.users_elsewhere.get(username, ORGANIZATION)
+        token = f"{organization[:15]}!AQ{self._made:06d}.{user}"
         self._sessions[token] = _Session(user, self._now(), connected=connected)
         return {
             "access_token": token,
             "signature": base64.b64encode(f"signature {self._made}".encode()).decode(),
             "scope": "api",
             "instance_url": self.url,
-            "id": f"https://login.salesforce.com/id/{ORGANIZATION}/{user}",
+            "id": f"https://login.salesforce.com/id/{organization}/{user}",
             "token_type": "Bearer",
             "issued_at": str(int(self._now() * 1000)),
             "api_instance_url": "https://api.salesforce.com",

@@ -189,6 +189,12 @@ class Simulator:
         with self.records.lock:
             return self._app.auth.refresh_token(user)
 
+    @property
+    def refresh_tokens(self) -> set[str]:
+        """The refresh tokens that work."""
+        with self.records.lock:
+            return self._app.auth.refresh_tokens()
+
     def inject(self, fault: Injected) -> None:
         """Arm a fault."""
         with self.records.lock:

@@ -1,6 +1,6 @@
 """What can be set about the simulated organisation while it runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 Status = tuple[str, bool]
@@ -90,6 +90,8 @@ class Toggles:
     """What whoever is asked for access does at once: allow | deny; ask: a page asks."""
     signed_in_as: str = ""
     """Whose browser it is that asks for access, by username; empty: the integration user's."""
+    users_elsewhere: dict[str, str] = field(default_factory=dict)
+    """Users of another organisation, username to its id, for the login address that serves all of them."""
     callback_urls: tuple[str, ...] = ()
     """The callback URLs of the app; empty: any."""
     require_pkce: bool = True

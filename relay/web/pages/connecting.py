@@ -74,16 +74,19 @@ async def finish(ask: Ask) -> Response:
         return await _failed(ask, ask.words("connection.denied" if denied else "connection.failed"))
     identity, user = _identity(ask, client, flow.nonce)
     try:
-        token = await client.connect(code, flow.verifier, _redirect_uri(ask), identity, user_id=user)
+        connected = await client.connect(code, flow.verifier, _redirect_uri(ask), identity, user_id=user)
     except SalesforceError as error:
         logger.warning("connecting to Salesforce for %s was refused: %s", ask.key, error.fault.code)
         return await _failed(ask, explanation(error.fault, ask.words.texts))
     about = _about(ask, flow.nonce)
-    await ask.house.database.write(
-        lambda tx: ask.audit(
-            tx, "salesforce.connected", about, user=token.user_id, organization=token.organization_id
-        )
-    )
+    detail = {"user": connected.user_id, "organization": connected.organization_id}
+
+    def note(tx: Transaction) -> None:
+        ask.audit(tx, "salesforce.connected", about, **detail)
+        if connected.settled:
+            ask.audit(tx, "salesforce.settled", about, organization=connected.organization_id)
+
+    await ask.house.database.write(note)
     await _release(ask, flow.nonce)
     ask.house.actions.wake()
     return ask.redirect(HERE, said="connected")
