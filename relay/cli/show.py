@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from relay.cli.table import table_lines
 from relay.clock import rfc3339
 from relay.ids import LARGEST, instant_of
 from relay.log_lines import escape
@@ -23,8 +24,6 @@ Json = Mapping[str, object]
 
 _SPAN = re.compile(r"(\d{1,6})(s|m|h|d)")
 _LAST_INSTANT = instant_of(LARGEST)
-_LEAST_FOLDED = 30
-_WIDEST = 4000
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="Show at most so many.")]
@@ -42,32 +41,11 @@ def print_line(line: Json) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table. Nothing is ever cut: where a terminal has the room, the last column is folded into it."""
-    from rich.console import Console  # loaded when used: it takes longer than most commands
-    from rich.table import Table
-    from rich.text import Text
-
+    """Print a table. Nothing is ever cut: where a terminal lacks the room, the last columns stand below each row."""
     cells = [[safe(str(cell)) for cell in row] for row in rows]
-    console = Console(width=_width(columns, cells), highlight=False, soft_wrap=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name, no_wrap=name != columns[-1], overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
-    with console.capture() as captured:
-        console.print(table)
-    for line in captured.get().splitlines():
-        print(line.rstrip())
-
-
-def _width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
-    """Give the terminal's width when the last column has room to be folded, else enough for everything."""
-    before = sum(
-        max(len(name), *(len(row[number]) for row in cells), 0) + 1
-        for number, name in enumerate(columns[:-1])
-    )
     terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    return terminal if terminal >= before + _LEAST_FOLDED else _WIDEST
+    for line in table_lines(columns, cells, terminal):
+        print(line)
 
 
 def safe(text: str) -> str:
