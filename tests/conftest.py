@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -32,6 +33,12 @@ def program(name: str) -> str:
 
 def _missing(package: str) -> list[str]:
     return [name for name in PROGRAMS[package] if shutil.which(name, path=_SEARCH) is None]
+
+
+def pytest_configure() -> None:
+    """Have the programs that tests start heed Ctrl-C, also where a shell has started the tests in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
