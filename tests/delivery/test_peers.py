@@ -88,7 +88,7 @@ def smtp_sink(folder: Path, *options: str) -> Iterator[_Sink]:
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

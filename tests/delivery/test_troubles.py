@@ -264,7 +264,7 @@ async def test_only_a_bounded_part_of_large_content_is_held(courier: MakeCourier
 
 async def settled(value: Callable[[], int]) -> None:
     """Wait until a number has stood still over many turns of the loop."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         last, same = -1, 0
         while same < 200:
             same = same + 1 if value() == last and last > 0 else 0

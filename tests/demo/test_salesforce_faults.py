@@ -72,7 +72,7 @@ def test_an_answer_may_be_slow(salesforce: Simulator, plain: Salesforce) -> None
     """A caller with a limit gives up; the query was carried out."""
     salesforce.inject(Injected(Action.SLOW, operation="query", seconds=30))
     with pytest.raises(requests.exceptions.ReadTimeout):
-        plain.query("SELECT Id FROM Task", timeout=0.2)
+        plain.query("SELECT Id FROM Task", timeout=2)
     assert [call.operation for call in salesforce.calls] == ["query"]
 
 

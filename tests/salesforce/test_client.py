@@ -189,7 +189,7 @@ async def test_windows_of_changes(salesforce: WatchedSimulator) -> None:
         (Injected(Action.RESET_BEFORE), FaultKind.AGAIN, True, 0),
         (Injected(Action.RESET_AFTER_COMMIT), FaultKind.AGAIN, True, 1),
         (Injected(Action.TRUNCATE), FaultKind.AGAIN, True, 1),
-        (Injected(Action.SLOW, seconds=3.0), FaultKind.AGAIN, True, 1),
+        (Injected(Action.SLOW, seconds=30.0), FaultKind.AGAIN, True, 1),
         (Injected(Action.ANSWER, status=420, body=[]), FaultKind.AGAIN, False, 0),
         (Injected(Action.ANSWER, status=429, body=[], retry_after=9), FaultKind.AGAIN, False, 0),
         (Injected(Action.ANSWER_AFTER, status=502, body=[]), FaultKind.AGAIN, True, 1),
@@ -200,7 +200,7 @@ async def test_a_create_that_goes_wrong(
     salesforce: Simulator, injected: Injected, kind: FaultKind, maybe_done: bool, there: int
 ) -> None:
     """After each trouble the fault says what it means, and maybe_done is never false when the record is there."""
-    settings = org_settings(salesforce, timeout=1.0)
+    settings = org_settings(salesforce, timeout=3.0)
     async with salesforce_client(settings, secrets=secrets_of(salesforce)) as client:
         await client.query("SELECT Id FROM User")
         salesforce.inject(injected)

@@ -53,12 +53,12 @@ async def test_a_newcomer_that_is_made_late(tmp_path: Path, salesforce: Simulato
         )
         house.try_now()
         other = await house.accept(STRANGER, login="bo")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             for one in (message, other):
                 while "not known yet" not in (await house.delivery(one)).reason:  # noqa: ASYNC110 - it is in the store
                     await asyncio.sleep(0.01)
         salesforce.advance(timedelta(seconds=40))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not salesforce.rows(object):  # noqa: ASYNC110 - it is in another thread
                 await asyncio.sleep(0.01)
         house.later(60)

@@ -233,13 +233,13 @@ async def test_one_recipient_is_late(tmp_path: Path, salesforce: Simulator) -> N
     async with recording_house(tmp_path, salesforce) as house:
         house.courier.answers["person2@buyer.example"] = [BUSY, BUSY, BUSY, BUSY, SENT]
         message = await house.accept(OUT, "person2@buyer.example")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await house.delivery(message)).next_attempt_at is None:  # noqa: ASYNC110 - it is in the store
                 await asyncio.sleep(0.01)
         house.later(601)
         await house.recorded(message)
         assert (await house.row(message)).related == (first,)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await house.deliveries(message))[1].state is not State.SENT:
                 house.later(3600)
                 await asyncio.sleep(0.05)
@@ -271,7 +271,7 @@ async def test_a_log_copy_instead(tmp_path: Path, salesforce: Simulator) -> None
         assert "a log copy is sent instead" in found.reason
         copies = [one for one in await house.deliveries(message) if one.role is Role.LOG_COPY]
         assert len(copies) == 1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not any(  # noqa: ASYNC110 - the queue tells of it
                 "salesforce.com" in target for _, some in house.courier.attempts for target in some
             ):

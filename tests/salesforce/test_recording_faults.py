@@ -63,8 +63,8 @@ async def test_the_creation_fails(tmp_path: Path, salesforce: Simulator, fault: 
 async def test_a_timeout(tmp_path: Path, salesforce: Simulator) -> None:
     """The answer does not come in time, but the record is made: it is found."""
     people(salesforce, 1)
-    async with recording_house(tmp_path, salesforce, start=False, more="  timeout: 1s\n") as house:
-        salesforce.inject(Injected(Action.SLOW, path=r"/composite/?$", nth=2, seconds=4.0))
+    async with recording_house(tmp_path, salesforce, start=False, more="  timeout: 3s\n") as house:
+        salesforce.inject(Injected(Action.SLOW, path=r"/composite/?$", nth=2, seconds=30.0))
         house.start()
         message = await house.accept()
         await house.tried(message)
@@ -85,12 +85,12 @@ async def test_made_after_nobody_waited_any_more(tmp_path: Path, salesforce: Sim
             lambda tx: house.queue.retry(tx, Selection(message=message), house.clock.now())
         )
         house.try_now()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while "not known yet" not in (await house.delivery(message)).reason:  # noqa: ASYNC110 - it is in the store
                 await asyncio.sleep(0.01)
         assert (await house.row(message)).state is RecordState.STARTED
         salesforce.advance(timedelta(seconds=40))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not salesforce.rows("EmailMessage"):  # noqa: ASYNC110 - it is in another thread
                 await asyncio.sleep(0.01)
         house.later(60)

@@ -268,7 +268,7 @@ async def test_a_restored_backup(tmp_path: Path, salesforce: Simulator) -> None:
     people(salesforce, 1)
     async with recording_house(tmp_path, salesforce, start=False) as house:
         message = await house.accept()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await house.delivery(message)).state is not State.QUEUED:  # noqa: ASYNC110 - it is in the store
                 await asyncio.sleep(0.01)
         contact = salesforce.rows("Contact")[0]["Id"]

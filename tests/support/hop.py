@@ -124,7 +124,7 @@ class ScriptedHop:
         """Give all messages whose final dot came, whatever was answered to it."""
         return [message for session in self.sessions for message in session.messages]
 
-    async def until(self, condition: Callable[[], bool], limit: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], limit: float = 30.0) -> None:
         """Wait until this holds; it is looked at whenever something comes in."""
         async with asyncio.timeout(limit):
             while not condition():

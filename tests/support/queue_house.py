@@ -42,7 +42,7 @@ RULES = RunnerRules(
     keep_content=None,
     poll=0.01,
 )
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds that a test waits for what must come; no test should ever need them."""
 
 

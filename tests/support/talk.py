@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
-LIMIT = 20.0
+LIMIT = 30.0
 """Seconds that a reply may take on a busy machine."""
 
 

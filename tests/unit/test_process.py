@@ -40,7 +40,7 @@ async def test_a_hurry_ends_the_waiting_for_a_part() -> None:
     stopping = asyncio.create_task(within(hurry, part.stop))
     await asyncio.sleep(0)
     hurry.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await stopping
     assert part.graces == [30.0, 0.0]
 

@@ -130,7 +130,7 @@ async def test_the_steps_ask_for_themselves_until_nothing_is_awaited(tmp_path: P
         page.house.courier.gate.set()
         page.house.start()
         await page.house.wait_for(message, "sent")
-        async with asyncio.timeout(10):  # the log copy may be settled a moment after the recipient
+        async with asyncio.timeout(30):  # the log copy may be settled a moment after the recipient
             while "hx-get" in (after := await ana.get(poll[1])).text:  # noqa: ASYNC110 - over the page itself
                 await asyncio.sleep(0.01)
         assert after.status == 200

@@ -39,7 +39,7 @@ async def test_background_leaves_a_place_free() -> None:
     waiting = [asyncio.ensure_future(turns.take(background=True)) for _ in range(3)]
     await step()
     assert [one.done() for one in waiting] == [True, True, False]
-    await asyncio.wait_for(turns.take(background=False), 1)
+    await asyncio.wait_for(turns.take(background=False), 30)
     waiting[2].cancel()
 
 
@@ -52,7 +52,7 @@ async def test_who_gives_up_takes_no_place() -> None:
     await step()
     turns.give_back(background=False)
     first.cancel()
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, 30)
 
 
 async def test_workers_hand_on_results_and_errors() -> None:
