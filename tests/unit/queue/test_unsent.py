@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay.outcome import Held
 from relay.queue.unsent import Unsent
 from tests.support.couriers import BUSY, REFUSED, SENT
 from tests.support.queue_house import until
@@ -36,6 +37,16 @@ async def test_a_delivery_without_an_outcome_was_not_sent(given):
     """It is settled with the rest."""
     rest = unsent(given, 1)
     assert rest.take([BOB], {}) == []
+    rest.one_ended()
+    assert given == [{BOB.target}]
+
+
+@pytest.mark.parametrize("outcome", [SENT, REFUSED, Held("somebody must look")])
+async def test_a_log_copy_that_failed_does_not_wait(given, outcome):
+    """No report is sent of it, and the page is to show it at once."""
+    rest = unsent(given, 2)
+    assert rest.take([COPY, BOB], {COPY.id: outcome, BOB.id: REFUSED}) == [COPY]
+    rest.one_ended()
     rest.one_ended()
     assert given == [{BOB.target}]
 
