@@ -24,7 +24,7 @@ from relay.reminders.model import RepKey
 from relay.reminders.store import NewReminder, ReminderStore
 from relay.storage.database import Transaction
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
-from relay.web.store import PageStore, Session, digest
+from relay.web.store import PageStore, Session, digest, tie
 
 PEOPLE = 20
 _THINKS = 3.0
@@ -174,8 +174,10 @@ async def _sign_in(state: Path) -> list[str]:
     database = await SqliteDatabase.open(state / DATABASE_NAME, create=True)
     try:
         for number, secret in enumerate(secrets_):
+            ends = now + _DAY
+            key = digest(secret)
             session = Session(
-                digest(secret), f"rep{number}", "password", "127.0.0.1", "bench", now, now, now + _DAY
+                key, f"rep{number}", "link", "127.0.0.1", "bench", now, now, ends, tie(key, None)
             )
             await database.write(partial(PageStore().begin_session, session=session))
             await database.write(partial(_remind, f"rep{number}", now))
