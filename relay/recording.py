@@ -101,6 +101,7 @@ class Recording:
         self._database, self._queue, self._mail_log = database, queue, mail_log
         self._clock, self._directory, self._meter, self._now_due = clock, directory, meter, now_due
         self._settings: object = _NO_SETTINGS
+        self._identities: dict[str, str] = {}
         self._tools: Tools | None = None
         self._gathering: Gathering | None = None
         self._calls: Calls | None = None
@@ -141,8 +142,14 @@ class Recording:
             secret=lambda reference: read_secret(reference, base),
             retry=rules_of(settings, configuration.hostname).retry.logging,
         )
-        if kept is None and not first:
+        before, self._identities = self._identities, self._written_as(self._tools)
+        others = any(before.get(login, now) != now for login, now in self._identities.items())
+        if (kept is None or others) and not first:
             self._aside(_try_all(self._tools))
+
+    def _written_as(self, tools: "Tools") -> dict[str, str]:
+        """Give the identity that each rep's records are written as."""
+        return {rep.login: tools.client.identity_of(rep) for rep in self._directory().reps()}
 
     def _left_out(self, rep: "Rep", address: str) -> bool:
         """Say whether a recipient is internal or excluded: a record of the mail is not looked up for them."""

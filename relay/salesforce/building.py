@@ -1,6 +1,7 @@
 """Make of the settings what recording works with."""
 
 import hashlib
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -26,12 +27,24 @@ from relay.storage.database import Database
 
 
 def signs_in_with(settings: SalesforceSettings, base: Path) -> object:
-    """Give what differs as soon as the organisation, or the way into it, is another one: also by a secret's new content."""
+    """Give what differs as soon as the organisation, or the way into it, is another one.
+
+    Also by the new content of a secret, or of the file of authorities that are trusted.
+    """
     digests = []
     for path, reference in secret_references(settings):
         with suppress(CommandError):
             digests.append((path, hashlib.sha256(read_secret(reference, base).encode()).digest()))
+    trusted = base / settings.tls_ca if settings.tls_ca is not None else _trusted_by_the_system()
+    with suppress(OSError):
+        digests.append(("tls_ca", hashlib.sha256(trusted.read_bytes()).digest()))
     return settings, digests
+
+
+def _trusted_by_the_system() -> Path:
+    """Give the system's own file of authorities."""
+    paths = ssl.get_default_verify_paths()
+    return Path(paths.cafile or paths.openssl_cafile)
 
 
 def client_of(

@@ -1,9 +1,11 @@
 """What keeps recording from going on is said once, wherever somebody looks, and ends as soon as it is mended."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
+import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -55,6 +57,46 @@ async def test_a_secret_is_mended(tmp_path: Path, salesforce: Simulator, kind: s
         await house.recorded(message)
         assert pauses(house) == []
         assert len(salesforce.rows("EmailMessage")) == 1
+
+
+def settings_with(house: RecordingHouse, before: str, after: str) -> None:
+    """Have the settings file say something else in one place."""
+    path = house.configuration.path
+    text = path.read_text()
+    assert text.count(before) == 1
+    path.write_text(text.replace(before, after))
+
+
+async def test_the_authority_is_mended(tmp_path: Path, salesforce: Simulator) -> None:
+    """New content of the same `tls_ca` file is enough: what was put off is tried at the reload."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False) as house:
+        authority = tmp_path / "authority.pem"
+        authority.write_bytes(trustme.CA().cert_pem.bytes())
+        settings_with(house, f"tls_ca: {salesforce.ca_file}", "tls_ca: authority.pem")
+        house.reload()
+        house.start()
+        message = await house.accept()
+        assert "TLS_FAILED" in (await house.tried(message)).reason
+        shutil.copyfile(salesforce.ca_file, authority)
+        house.reload()
+        await house.recorded(message)
+        assert pauses(house) == []
+
+
+async def test_the_user_name_of_a_rep_is_mended(tmp_path: Path, salesforce: Simulator) -> None:
+    """Who could not sign in as whom the settings named is tried at once as whom they name now."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, kind="jwt", start=False) as house:
+        settings_with(house, "salesforce_username: ana@example.com.crm", "salesforce_username: anna@typo.crm")
+        house.reload()
+        house.start()
+        message = await house.accept()
+        assert "INVALID_GRANT" in (await house.wait_for(message, State.DEFERRED)).reason
+        settings_with(house, "salesforce_username: anna@typo.crm", "salesforce_username: ana@example.com.crm")
+        house.reload()
+        await house.recorded(message)
+        assert pauses(house) == []
 
 
 def new_key() -> str:

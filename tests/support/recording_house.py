@@ -12,7 +12,7 @@ from relay.config.loader import Configuration, load
 from relay.delivery_kind import Role, Transport
 from relay.demo.salesforce.simulator import Simulator
 from relay.directory.model import Directory
-from relay.directory.store import DirectoryStore
+from relay.directory.store import DirectoryStore, reps_of_settings
 from relay.ids import QueueId, queue_id_of
 from relay.maillog.store import LoggedEvent, MailLog
 from relay.metrics import Metrics
@@ -59,6 +59,7 @@ class RecordingHouse:
 
     salesforce: Simulator
     configuration: Configuration
+    directory: Directory
     clock: MovedClock
     database: SqliteDatabase
     queue: QueueStore
@@ -170,7 +171,9 @@ class RecordingHouse:
 
     def reload(self) -> None:
         """Read the settings anew, as `relay reload` does."""
-        self.recording.use(load(self.configuration.path))
+        configuration = load(self.configuration.path)
+        self.directory = Directory(reps_of_settings(configuration.settings, configuration.place, []))
+        self.recording.use(configuration)
         self.try_now()
 
     def try_now(self) -> None:
@@ -266,19 +269,29 @@ async def recording_house(
         queue,
         mail_log,
         clock,
-        lambda: directory,
+        lambda: house.directory,
         meter,
         lambda: house.runner.wake(),
-        lambda: compile_rules(configuration.settings, configuration.place, directory.reps()),
+        lambda: compile_rules(configuration.settings, configuration.place, house.directory.reps()),
         space,
         spool,
         lambda: house.scarce,
     )
-    recording.use(configuration)
     runner = Runner(database, queue, mail_log, spool, [courier, recording], rules, clock, meter=meter)
     house = RecordingHouse(
-        salesforce, configuration, clock, database, queue, mail_log, courier, recording, runner, spool
+        salesforce,
+        configuration,
+        directory,
+        clock,
+        database,
+        queue,
+        mail_log,
+        courier,
+        recording,
+        runner,
+        spool,
     )
+    recording.use(configuration)
     if start:
         house.start()
     try:
