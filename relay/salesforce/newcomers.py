@@ -4,14 +4,16 @@ An address is made once, however many messages go to it: what was found a while 
 asked for and not answered is looked for and waited for, and duplicates that Salesforce's own rules find are taken.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import assert_never
 
-from relay.clock import rfc3339
+from relay.directory.model import Rep
+from relay.ids import QueueId
 from relay.outcome import Deferred
-from relay.salesforce.exchange import NewRecord, SalesforceError
-from relay.salesforce.looking import CLOCKS_APART
+from relay.queue.model import State
+from relay.salesforce.asked_for import Asking, Newcomer, asked_for_before, create
+from relay.salesforce.exchange import SalesforceError
 from relay.salesforce.matching import with_made
 from relay.salesforce.model import (
     Fault,
@@ -26,14 +28,11 @@ from relay.salesforce.model import (
 )
 from relay.salesforce.new_person import new_person
 from relay.salesforce.outcomes import outcome_of
-from relay.salesforce.people_queries import person_of
-from relay.salesforce.recipients import address_key, written_forms
+from relay.salesforce.recipients import address_key
 from relay.salesforce.record_key import newcomer_key
-from relay.salesforce.record_rows import RecordRow, RecordState, Told
-from relay.salesforce.soql import MAXIMUM_ENCODED, encoded_length, listed, portions
-from relay.salesforce.uncertain import not_known_yet, unsure_for
+from relay.salesforce.record_rows import RecordState, Told
+from relay.salesforce.uncertain import not_known_yet
 from relay.salesforce.work import Tools, Work
-from relay.storage.database import Transaction
 
 _OBJECTS = {Verdict.CREATE_LEAD: PersonKind.LEAD, Verdict.CREATE_CONTACT: PersonKind.CONTACT}
 
@@ -56,90 +55,57 @@ async def _make(tools: Tools, identity: str, works: Sequence[Work]) -> None:
     tools.lookup.forget([each.address for _, each in wanted.values()])
     found = await tools.lookup.people([each.address for _, each in wanted.values()])
     people: dict[str, Written | Person | Deferred] = {key: some[0] for key, some in found.items() if some}
-    people.update(await _asked_for_before(tools, [key for key in wanted if key not in people]))
-    people.update(await _create(tools, identity, {key: wanted[key] for key in wanted if key not in people}))
+    by = Asking(tools.database, tools.client, tools.clock, tools.store)
+    before = await asked_for_before(by, [key for key in wanted if key not in people])
+    people.update(before.people)
+    missing = {key: _newcomer(*wanted[key]) for key in wanted if key not in people}
+    people.update(await create(by, identity, missing, before))
     tools.lookup.forget([each.address for _, each in wanted.values()])
     for one in works:
         _take(one, people)
 
 
-async def _asked_for_before(tools: Tools, keys: Sequence[str]) -> dict[str, Person | Deferred]:
-    """Find those who were asked for before, as the identity that did; who may yet come to be is waited for."""
-    own = {newcomer_key(key): key for key in keys}
-    rows = await tools.database.read(lambda tx: tools.store.by_keys(tx, list(own)))
-    by_call: defaultdict[tuple[str, str], list[RecordRow]] = defaultdict(list)
-    for row in rows.values():
-        if row.state in (RecordState.STARTED, RecordState.MADE):
-            by_call[row.identity, row.object].append(row)
-    people: dict[str, Person | Deferred] = {}
-    asked = tools.clock.now()
-    for (identity, object), some in by_call.items():
-        people.update(await _seen(tools, identity, object, {own[row.key]: row for row in some}))
-    for row in rows.values():
-        left = unsure_for(row, tools.client, asked)
-        if left > 0:
-            people.setdefault(own[row.key], not_known_yet(left))
-    return people
+async def make_lead(by: Asking, rep: Rep, message: QueueId, address: str) -> str | Deferred | Fault:
+    """Make a lead of an address for a rep who asks for it, once however often and wherever that is; give its id.
+
+    Deferred: whether it is made is not known yet. Raises SalesforceError when Salesforce cannot be asked.
+    """
+    key = address_key(address)
+    before = await asked_for_before(by, [key])
+    found: Written | Person | Deferred | None = before.people.get(key)
+    if found is None:
+        record = new_person(ToldRecipient(address, State.SENT, by.clock.now()), PersonKind.LEAD, rep)
+        newcomer = Newcomer(message, rep.login, record)
+        found = (await create(by, by.client.identity_of(rep), {key: newcomer}, before))[key]
+    match found:
+        case Fault(maybe_done=True):
+            return not_known_yet(by.client.answers_within)
+        case Fault():
+            return found.record_ids[0] if found.kind is FaultKind.DUPLICATE and found.record_ids else found
+        case Deferred():
+            return found
+        case Made() | Person():
+            return found.id
+        case _:
+            assert_never(found)
 
 
-async def _seen(
-    tools: Tools, identity: str, object: str, rows: Mapping[str, RecordRow]
-) -> dict[str, Person | Deferred]:
-    ahead = tools.client.server_now() - tools.clock.now()
-    since = min(row.first_started_at or row.created_at for row in rows.values()) + ahead - CLOCKS_APART
-    lead = object == PersonKind.LEAD
-    start = (
-        f"SELECT Id, Name, Email{'' if lead else ', AccountId'} FROM {object} WHERE "  # noqa: S608 - names of ours
-        f"CreatedDate >= {rfc3339(since)}{' AND IsConverted = false' if lead else ''} AND Email IN "
-    )
-    found: dict[str, Person | Deferred] = {}
-    for some in portions(list(rows), MAXIMUM_ENCODED - encoded_length(start), written_forms):
-        forms = [form for key in some for form in written_forms(key)]
-        for row in await tools.client.query(start + listed(forms), identity=identity):
-            person = person_of(row, PersonKind(object))
-            if person is not None and address_key(person.email) in rows:
-                found[address_key(person.email)] = person
-    return found
-
-
-async def _create(
-    tools: Tools, identity: str, wanted: Mapping[str, tuple[Work, ToldRecipient]]
-) -> dict[str, Written]:
-    """Make them; that they are asked for is stored before, and what came of it after."""
-    if not wanted:
-        return {}
-    records = {key: _record(*one) for key, one in wanted.items()}
-    starts = [
-        (newcomer_key(key), facts.message, facts.login, identity, records[key].object)
-        for key, (one, _) in wanted.items()
-        if (facts := one.facts) is not None
-    ]
-    store, database = tools.store, tools.database
-    await database.write(lambda tx: store.start_newcomers(tx, starts, tools.clock.now()))
-    results = dict(zip(records, await tools.client.create(identity, list(records.values())), strict=True))
-    made = [(newcomer_key(key), one, False, "") for key, one in results.items() if isinstance(one, Made)]
-    refused = [
-        (newcomer_key(key), f"{one.code}: {one.message}")
-        for key, one in results.items()
-        if isinstance(one, Fault) and not one.maybe_done
-    ]
-
-    def keep(tx: Transaction) -> None:
-        store.made(tx, made, tools.clock.now())
-        store.not_made(tx, refused, tools.clock.now())
-
-    await database.write(keep)
-    return results
+async def is_made(by: Asking, address: str) -> bool:
+    """Tell whether a lead or contact of this address was made, as far as is kept here."""
+    key = newcomer_key(address_key(address))
+    row = (await by.database.read(lambda tx: by.store.by_keys(tx, [key]))).get(key)
+    return row is not None and row.state is RecordState.MADE
 
 
 def _newcomers(one: Work) -> Sequence[ToldRecipient]:
     return one.match.newcomers if one.match is not None else ()
 
 
-def _record(one: Work, recipient: ToldRecipient) -> NewRecord:
+def _newcomer(one: Work, recipient: ToldRecipient) -> Newcomer:
     assert one.match is not None
     assert one.facts is not None
-    return new_person(recipient, _OBJECTS[one.match.decision], one.facts.rep)
+    record = new_person(recipient, _OBJECTS[one.match.decision], one.facts.rep)
+    return Newcomer(one.facts.message, one.facts.login, record)
 
 
 def _take(one: Work, people: Mapping[str, Written | Person | Deferred]) -> None:

@@ -78,8 +78,9 @@ START_NEWCOMER = """
     ON CONFLICT (key) DO UPDATE SET message = excluded.message, login = excluded.login, identity = excluded.identity,
         object = excluded.object, state = 'started', starts = starts + 1, salesforce_id = NULL,
         first_started_at = excluded.first_started_at, changed_at = excluded.changed_at
+    WHERE record.changed_at = ?
 """
-"""A lead or contact is about to be asked for; it is no delivery's, since mail of many may wait for it."""
+"""A lead or contact is about to be asked for, if nobody did since; it is no delivery's, since mail of many may wait for it."""
 
 START = """
     UPDATE record SET state = 'started', starts = starts + 1, first_started_at = coalesce(first_started_at, ?),
@@ -272,15 +273,16 @@ class RecordStore:
         """Mark records as asked for, before they are; each with whether something hangs on it."""
         tx.execute_many(START, [(now, hangs, now, key) for key, hangs in keys])
 
-    def start_newcomers(
-        self, tx: Transaction, newcomers: Iterable[tuple[str, QueueId, Login, str, str]], now: int
-    ) -> None:
-        """Mark leads and contacts as asked for: key, for which message, of which rep, as which identity, object."""
-        rows = [
-            (key, number_of(message), login, identity, object, now, now, now)
-            for key, message, login, identity, object in newcomers
-        ]
-        tx.execute_many(START_NEWCOMER, rows)
+    def start_newcomer(
+        self, tx: Transaction, newcomer: tuple[str, QueueId, Login, str, str], seen: int | None, now: int
+    ) -> bool:
+        """Mark a lead or contact as asked for: key, for which message, of which rep, as which identity, object.
+
+        Tells whether that was done: not when the row is another than the one seen, which was changed then (None: none).
+        """
+        key, message, login, identity, object = newcomer
+        tx.execute(START_NEWCOMER, (key, number_of(message), login, identity, object, now, now, now, seen))
+        return tx.changes() > 0
 
     def made(self, tx: Transaction, results: Iterable[tuple[str, Made, bool, str]], now: int) -> None:
         """Store that records are in Salesforce: key, where, whether something that hangs on it is missing, a remark."""

@@ -1,22 +1,16 @@
-"""The leads that people made on the page lately, so that two clicks on *Create lead*, or two tabs, make one."""
+"""Whose turn it is to make a lead of an address, so that two clicks on *Create lead*, or two tabs, make one."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
-
-_MOST = 1000
-_LATELY = 3600 * 1_000_000
-"""Microseconds that a lead is remembered: until recording has looked the address up again, and found it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leads:
-    """What is being made, and what was, by the address in lower case."""
+    """The turns; what was asked for and made is in the store (relay.salesforce.asked_for)."""
 
     _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     """Each lives as long as somebody holds or awaits it."""
-    _made: OrderedDict[str, tuple[str, int]] = field(default_factory=OrderedDict)
 
     def turn(self, address: str) -> asyncio.Lock:
         """Give the lock to hold from looking at what was made until the lead is made and kept."""
@@ -24,15 +18,3 @@ class Leads:
         if lock is None:
             lock = self._turns[address.lower()] = asyncio.Lock()
         return lock
-
-    def made(self, address: str, now: int) -> str:
-        """Give the lead that was made of an address lately; "" when there is none."""
-        found, at = self._made.get(address.lower(), ("", 0))
-        return found if now - at < _LATELY else ""
-
-    def keep(self, address: str, lead: str, now: int) -> None:
-        """Remember a lead; the oldest is forgotten where there are many."""
-        self._made[address.lower()] = (lead, now)
-        self._made.move_to_end(address.lower())
-        while len(self._made) > _MOST:
-            self._made.popitem(last=False)

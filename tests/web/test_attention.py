@@ -1,16 +1,20 @@
 """Needs attention and Diagnostics: failed and unmatched mail, and what its rep can do about it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from relay.clock import SystemClock
 from relay.delivery_kind import Role
+from relay.demo.salesforce.faults import Action, Injected
 from relay.demo.salesforce.simulator import Simulator
 from relay.ids import DeliveryId, Login, QueueId, queue_id_of
 from relay.queue.model import Change, State
 from relay.reminding import client_of
+from relay.salesforce.client import SalesforceClient
 from relay.salesforce.composed import Intended
 from relay.salesforce.model import Category, Fault, FaultKind
 from relay.salesforce.record_rows import Intention, Told
@@ -53,6 +57,24 @@ async def state_of(page: Page, message: QueueId) -> State:
     found = await page.house.database.read(lambda tx: page.house.store.message(tx, message))
     assert found is not None
     return next(one.state for one in found.deliveries if one.role is Role.RECORD)
+
+
+@asynccontextmanager
+async def asked_by(page: Page) -> AsyncIterator[SalesforceClient]:
+    """Give the page a client of Salesforce for as long as this lasts."""
+    page.actions.client = client_of(page.actions.configuration(), SystemClock(), page.house.database)
+    assert page.actions.client is not None
+    try:
+        yield page.actions.client
+    finally:
+        await page.actions.client.close()
+
+
+async def lead_said(page: Page, delivery: DeliveryId, address: str) -> str:
+    """Press *Create lead* as ana; give what is said of it."""
+    ana = await page.signed_in("ana")
+    answer = await ana.post("/attention/lead", delivery=str(delivery), address=address)
+    return answer.location.rpartition("=")[2]
 
 
 async def test_what_failed_is_explained_and_offered_again(tmp_path: Path) -> None:
@@ -222,6 +244,57 @@ async def test_two_clicks_and_two_mails_make_one_lead(tmp_path: Path, salesforce
         )
         assert {row.related_to for row in rows.values()} == {(lead["Id"],)}
         assert [await state_of(page, message) for message, _ in kept] == [State.QUEUED] * 3
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["the same page", "after a restart"])
+async def test_a_lead_whose_answer_was_lost_is_found_again(
+    tmp_path: Path, salesforce: Simulator, elsewhere: bool
+) -> None:
+    """The connection breaks after Salesforce has made it: pressed again, the mail is related to it, and there is one."""
+    settings, address = SETTINGS + salesforce_settings(salesforce, tmp_path), "anna@customer.example"
+    async with open_page(tmp_path, settings) as page, asked_by(page):
+        kept = await held(page, fault=None, unmatched=(address,))
+        salesforce.inject(Injected(Action.RESET_AFTER_COMMIT, path="/sobjects/Lead/?$"))
+        assert await lead_said(page, kept[1], address) == "lead_unsure"
+        if not elsewhere:
+            assert await lead_said(page, kept[1], address) == "lead_made"
+    if elsewhere:
+        async with open_page(tmp_path, settings) as page, asked_by(page):
+            assert await lead_said(page, kept[1], address) == "lead_made"
+            assert await lead_said(page, kept[1], address) == "lead_made"
+            row = (await page.house.database.read(lambda tx: RecordStore().recordings(tx, [kept[1]])))[
+                kept[1]
+            ]
+            assert row.related_to == (salesforce.rows("Lead")[0]["Id"],)
+    assert len(salesforce.rows("Lead")) == 1
+
+
+async def test_a_lead_that_may_yet_be_made_is_waited_for(tmp_path: Path, salesforce: Simulator) -> None:
+    """Without an answer nothing is asked for again until Salesforce cannot be at it any more; then it is."""
+    address = "anna@customer.example"
+    async with open_page(tmp_path, SETTINGS + salesforce_settings(salesforce, tmp_path)) as page:
+        kept = await held(page, fault=None, unmatched=(address,))
+        async with asked_by(page) as client:
+            salesforce.inject(Injected(Action.RESET_BEFORE, path="/sobjects/Lead/?$"))
+            said = [await lead_said(page, kept[1], address) for _ in range(2)]
+            assert (said, salesforce.rows("Lead")) == (["lead_unsure"] * 2, [])
+            page.clock.advance(client.answers_within + 1)
+            assert await lead_said(page, kept[1], address) == "lead_made"
+            assert len(salesforce.rows("Lead")) == 1
+
+
+async def test_two_processes_make_one_lead(tmp_path: Path, salesforce: Simulator) -> None:
+    """Whoever comes second sees in the store that it was asked for, and finds it when asked again."""
+    settings, address = SETTINGS + salesforce_settings(salesforce, tmp_path), "anna@customer.example"
+    async with open_page(tmp_path, settings) as page, open_page(tmp_path, settings) as other:
+        kept = await held(page, fault=None, unmatched=(address,))
+        async with asked_by(page), asked_by(other):
+            salesforce.toggles.latency = 0.3
+            said = await asyncio.gather(*(lead_said(one, kept[1], address) for one in (page, other)))
+            salesforce.toggles.latency = 0.0
+            assert {"lead_made"} <= set(said) <= {"lead_made", "lead_unsure"}
+            assert await lead_said(other, kept[1], address) == "lead_made"
+        assert len(salesforce.rows("Lead")) == 1
 
 
 async def test_a_text_that_is_no_record_changes_nothing(tmp_path: Path) -> None:

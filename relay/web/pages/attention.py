@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import assert_never
 
 from starlette.responses import Response
 
@@ -11,13 +11,15 @@ from relay.config.forms import glob_problem
 from relay.delivery_kind import Role
 from relay.errors import AddressError
 from relay.ids import DeliveryId
+from relay.outcome import Deferred
 from relay.queue import by_hand
 from relay.queue.by_hand import Act
 from relay.queue.model import State
 from relay.queue.selection import ListedDelivery, Selection
+from relay.salesforce.asked_for import Asking
 from relay.salesforce.exchange import SalesforceError
-from relay.salesforce.model import Made, PersonKind, ToldRecipient
-from relay.salesforce.new_person import new_person
+from relay.salesforce.model import Fault
+from relay.salesforce.newcomers import is_made, make_lead
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
@@ -26,9 +28,6 @@ from relay.web.attention import DISMISSED, LIMIT, MOST, Trouble, grouped, how_ma
 from relay.web.changing import change_within, may_change
 from relay.web.record_ids import record_id
 from relay.web.sentences import in_english
-
-if TYPE_CHECKING:
-    from relay.salesforce.client import SalesforceClient
 
 _OPEN = (State.HELD, State.DEFERRED)
 
@@ -176,21 +175,32 @@ async def create_lead(ask: Ask) -> Response:
     await _mine(ask, tuple(State))
     if client is None:
         raise ask.refuse()
-    leads = ask.house.leads
-    async with leads.turn(address):
+    by = Asking(ask.house.database, client, ask.house.clock)
+    async with ask.house.leads.turn(address):
         # Looked at only now: who had the turn before may have made the lead, and had this mail recorded.
         chosen = await _of_nobody(ask, address)
         waiting = [one for one in chosen if one.state in _OPEN]
-        made = leads.made(address, ask.now)
-        if not (waiting or (chosen and made)):
+        if not waiting and not (chosen and await is_made(by, address)):
             raise ask.refuse()
-        made = made or await _new_lead(ask, client, address)
-        if not made:
-            return _back(ask, "lead_failed")
-        leads.keep(address, made, ask.now)
-        if waiting:
-            await _name(ask, waiting, made)
-    return _back(ask, "lead_made")
+        return _back(ask, await _lead_of(ask, by, address, waiting) if waiting else "lead_made")
+
+
+async def _lead_of(ask: Ask, by: Asking, address: str, waiting: Sequence[ListedDelivery]) -> str:
+    """Make a lead and have what waits recorded on it; give what is said of it."""
+    try:
+        lead = await make_lead(by, ask.rep, waiting[0].message, address)
+    except SalesforceError:  # it was asked for before, and cannot be looked for
+        return "lead_unsure"
+    match lead:
+        case Deferred():
+            return "lead_unsure"
+        case Fault():
+            return "lead_failed"
+        case str():
+            await _name(ask, waiting, lead)
+            return "lead_made"
+        case _:
+            assert_never(lead)
 
 
 async def _of_nobody(ask: Ask, address: str) -> list[ListedDelivery]:
@@ -199,16 +209,6 @@ async def _of_nobody(ask: Ask, address: str) -> list[ListedDelivery]:
     ids = [one.id for one in chosen]
     known = await ask.house.database.read(lambda tx: RecordStore().recordings(tx, ids))
     return chosen if any(address in row.unmatched for row in known.values()) else []
-
-
-async def _new_lead(ask: Ask, client: "SalesforceClient", address: str) -> str:
-    """Make a lead; give its id, "" when Salesforce made none."""
-    lead = new_person(ToldRecipient(address, State.SENT, ask.now), PersonKind.LEAD, ask.rep)
-    try:
-        (written,) = await client.create(client.identity_of(ask.rep), [lead])
-    except SalesforceError:
-        return ""
-    return written.id if isinstance(written, Made) else next(iter(written.record_ids), "")
 
 
 async def ignore(ask: Ask) -> Response:
