@@ -18,7 +18,7 @@ from relay.salesforce.model import Category, Fault, FaultKind
 from relay.salesforce.record_rows import RecordingRow
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
-from relay.web.sent_mail import given_up
+from relay.web.sent_mail import digest, given_up
 
 DISMISSED = "dismissed"
 """The kind of mark that dismissing sets; its subject is the delivery."""
@@ -32,6 +32,14 @@ SELECT count(*) FROM (
         SELECT 1 FROM page_mark WHERE login_key = ? AND kind = ? AND subject = CAST(d.id AS TEXT))
     LIMIT ?)"""
 """How many may be shown, less what somebody dismissed: the queue is walked, not the history."""
+CHANGES = """
+    SELECT json_group_array(json_array(id, state, next_attempt_at, reason, changed_at) ORDER BY id),
+        (SELECT json_array(count(*), max(marked_at)) FROM page_mark WHERE login_key = ? AND kind = ?)
+    FROM delivery LEFT JOIN recording ON recording.delivery = id
+    WHERE role <> 'recipient' AND state IN ('held', 'deferred', 'bounced', 'expired')
+        AND delivery.message IN (SELECT id FROM message WHERE login = ? ORDER BY id DESC LIMIT ?)
+"""
+"""What is wrong with the logging of a rep's newest mail, and what was dismissed: enough to tell whether it changed."""
 _STATES = (State.HELD, State.DEFERRED)
 _FAILED = (State.BOUNCED, State.EXPIRED)
 _DAYS_BACK = 30 * 86_400_000_000
@@ -114,6 +122,11 @@ def troubles(
     kept = [one for one in listed if str(one.id) not in hidden][:LIMIT]
     known = RecordStore().recordings(tx, [one.id for one in kept if one.role is Role.RECORD])
     return [Trouble(one, known.get(one.id), _advice(one, known.get(one.id), texts)) for one in kept]
+
+
+def version(tx: Transaction, login: Login, key: str) -> str:
+    """Name what a rep's list shows, as far as their newest mail goes: the queue, which may be long, is not walked."""
+    return digest(*map(str, tx.execute(CHANGES, (key, DISMISSED, login, _NEWEST))[0]))
 
 
 def how_many(

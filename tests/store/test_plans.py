@@ -13,7 +13,7 @@ from relay.queue.model import State
 from relay.queue.selection import OPEN, Selection, where
 from relay.storage.connection import LAST_ID, connect
 from relay.storage.migrate import migrate, migrations
-from relay.web import center, sent_mail
+from relay.web import attention, center, sent_mail
 from relay.web.pages import diagnostics
 
 QUEUE = where(Selection(sender="ana@*"), OPEN)[0]
@@ -116,6 +116,7 @@ def test_recovery_walks_the_open_messages_only(connection: apsw.Connection, sql:
     [
         *(sent_mail.LISTED.format(chosen=one) for one in (sent_mail.OF_REP, sent_mail.OF_ALL, sent_mail.ONE)),
         sent_mail.GIVEN_UP,
+        attention.CHANGES,
         center.ALL_FOLLOW_UPS,
         diagnostics.RECIPIENTS.format(marks="?, ?"),
     ],

@@ -108,6 +108,50 @@ async def given_up(page: Page, state: State, reason: str, at: int | None = None)
     return await page.house.database.write(keep)
 
 
+def asked_of(text: str) -> str:
+    """Give what the list of a page asks for again."""
+    return text.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+
+
+@pytest.mark.parametrize("path", ["/attention", "/diagnostics"])
+async def test_the_list_is_live(tmp_path: Path, path: str) -> None:
+    """It is answered 204 until mail fails, is tried again or is dismissed; mail that goes well changes nothing."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        first = (await ana.get(path)).text
+        assert 'hx-trigger="every 1500ms"' in first
+        seen = [asked_of(first)]
+        assert (await ana.get(seen[-1])).status == 204
+        _, key = await held(page)
+        deferred = await given_up(page, State.DEFERRED, "451 later", page.clock.now() + 10**10)
+        text = (await ana.get(seen[-1], hx_request="true")).text
+        assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in text
+        assert "1 mail needs attention." in text
+        assert "<h1>" not in text
+        for change in (
+            lambda: given_up(page, State.BOUNCED, "550 never"),
+            lambda: ana.post("/attention/dismiss", delivery=[str(key)]),
+            lambda: ana.post("/attention/retry", delivery=[str(deferred)]),
+        ):
+            seen.append(asked_of((await ana.get(seen[-1])).text))
+            assert (await ana.get(seen[-1])).status == 204
+            await given_up(page, State.SENT, "201 Created")
+            await held(page, login="bo")
+            assert (await ana.get(seen[-1])).status == 204
+            await change()
+            assert (await ana.get(seen[-1])).status == 200
+
+
+async def test_everybodys_diagnostics_do_not_ask_again(tmp_path: Path) -> None:
+    """They are looked for in the whole queue, which is too much for every second."""
+    async with open_page(tmp_path) as page:
+        await held(page)
+        for login in ("bea", "cid"):
+            text = (await (await page.signed_in(login)).get("/diagnostics")).text
+            assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in text
+            assert "hx-get" not in text
+
+
 async def test_what_waits_for_somebody_is_shown_beside_an_outage(tmp_path: Path) -> None:
     """However much is only to be tried again, what needs the person stands there."""
     async with open_page(tmp_path) as page:

@@ -27,6 +27,8 @@ NOT_WALKED = {
     "/settings/salesforce/connected": "leads to Sync Settings",
     "/admin/messages/export": "a file",
     "/today/list": "a part of /today",
+    "/attention/list": "a part of /attention",
+    "/diagnostics/list": "a part of /diagnostics",
     "/center/list": "a part of /center",
     "/settings/mail/test/{id}": "a part of /settings/mail",
 }

@@ -1,6 +1,10 @@
-"""*Needs attention*: failed and unmatched mail of a rep, why, and what can be done about it, alone or in groups."""
+"""*Needs attention*: failed and unmatched mail of a rep, why, and what can be done about it, alone or in groups.
+
+The list asks for itself again every second or two, as that of *Today* does; relay.js keeps it while somebody types in it.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
 
@@ -24,7 +28,7 @@ from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
-from relay.web.attention import DISMISSED, LIMIT, MOST, Trouble, grouped, how_many, troubles
+from relay.web.attention import DISMISSED, LIMIT, MOST, Trouble, grouped, how_many, troubles, version
 from relay.web.changing import change_within, may_change
 from relay.web.record_ids import record_id
 from relay.web.sentences import in_english
@@ -36,6 +40,7 @@ def routes() -> Sequence[PageRoute]:
     """Give the routes."""
     return (
         get("/attention", show, Access.SIGNED_IN, entry=Entry("main", "nav.attention")),
+        get("/attention/list", show_list, Access.SIGNED_IN),
         post("/attention/retry", retry, Access.SIGNED_IN),
         post("/attention/dismiss", dismiss, Access.SIGNED_IN),
         post("/attention/relate", relate, Access.SIGNED_IN),
@@ -44,36 +49,68 @@ def routes() -> Sequence[PageRoute]:
     )
 
 
-async def troubles_of(ask: Ask, *, everybody: bool = False) -> tuple[list[Trouble], str]:
-    """Give what needs attention, of who asks or of all, less what was dismissed; and how many more there are, in words."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What needs attention, less what was dismissed."""
+
+    found: list[Trouble]
+    cut: str
+    """How many of how many these are, in words; "" when they are all."""
+    version: str
+    """What the list shows, by a name; "" for everybody's, which does not ask for itself."""
+
+    @property
+    def waiting(self) -> int:
+        """Count what waits for somebody."""
+        return sum(one.waits_for_somebody for one in self.found)
+
+
+async def troubles_of(ask: Ask, *, everybody: bool = False, known: str = "") -> Listed | None:
+    """Give what needs attention, of who asks or of all; None when the browser has it already: what it has is `known`."""
     house, login = ask.house, None if everybody else ask.rep.login
 
-    def read(tx: Transaction) -> tuple[list[Trouble], int]:
+    def read(tx: Transaction) -> tuple[list[Trouble], int, str] | None:
+        named = version(tx, login, ask.key) if login else ""
+        if known and named == known:
+            return None
         hidden = list(house.store.marks(tx, ask.key, DISMISSED))
         found = troubles(tx, house.queue, login, ask.now, ask.words.texts, hidden)
         if len(found) < LIMIT:
-            return found, len(found)
-        return found, how_many(tx, house.queue, login, ask.now, ask.key, hidden)
+            return found, len(found), named
+        return found, how_many(tx, house.queue, login, ask.now, ask.key, hidden), named
 
-    found, total = await house.database.read(read)
-    if total == len(found):
-        return found, ""
+    given = await house.database.read(read)
+    if given is None:
+        return None
+    found, total, named = given
     count = f"{ask.words.number(MOST)}+" if total > MOST else ask.words.number(total)
-    return found, ask.words("attention.cut", shown=ask.words.number(len(found)), count=count)
+    cut = ask.words("attention.cut", shown=ask.words.number(len(found)), count=count)
+    return Listed(found, cut if total > len(found) else "", named)
 
 
 async def show(ask: Ask) -> Response:
     """Show what waits for the rep, grouped by reason."""
-    found, cut = await troubles_of(ask)
-    return ask.render(
-        "attention.html",
-        200,
-        cut=cut,
-        groups=grouped(found),
-        coming=[one for one in found if not one.waits_for_somebody],
-        may_exclude=may_change(ask, "exclude"),
-        salesforce=ask.house.actions.salesforce() is not None,
-    )
+    listed = await troubles_of(ask)
+    assert listed is not None, "no list is known to be there"
+    return ask.render("attention.html", 200, **_values(ask, listed))
+
+
+async def show_list(ask: Ask) -> Response:
+    """Give the list alone, or 204 while it is what the browser has."""
+    listed = await troubles_of(ask, known=ask.query("version"))
+    if listed is None:
+        return Response(status_code=204)
+    return ask.render("attention_list.html", 200, **_values(ask, listed))
+
+
+def _values(ask: Ask, listed: Listed) -> dict[str, object]:
+    return {
+        "listed": listed,
+        "groups": grouped(listed.found),
+        "coming": [one for one in listed.found if not one.waits_for_somebody],
+        "may_exclude": may_change(ask, "exclude"),
+        "salesforce": ask.house.actions.salesforce() is not None,
+    }
 
 
 # What can be done

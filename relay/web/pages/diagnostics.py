@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -16,7 +17,7 @@ from relay.storage.portions import execute_in
 from relay.web.access import Access, Entry, PageRoute, get
 from relay.web.asking import Ask
 from relay.web.attention import Trouble
-from relay.web.pages.attention import troubles_of
+from relay.web.pages.attention import Listed, troubles_of
 from relay.web.records import instance_of, record_link
 
 RECIPIENTS = """
@@ -41,27 +42,44 @@ class About:
 
 
 def routes() -> Sequence[PageRoute]:
-    """Give the route; what can be done stands with *Needs attention*."""
-    return (get("/diagnostics", diagnostics, Access.SIGNED_IN, entry=Entry("settings", "nav.diagnostics")),)
+    """Give the routes; what can be done stands with *Needs attention*."""
+    return (
+        get("/diagnostics", diagnostics, Access.SIGNED_IN, entry=Entry("settings", "nav.diagnostics")),
+        get("/diagnostics/list", show_list, Access.SIGNED_IN),
+    )
 
 
 async def diagnostics(ask: Ask) -> Response:
     """Show every trouble as a row: admins and auditors see everybody's."""
-    everybody = ask.role in ("admin", "auditor")
-    found, cut = await troubles_of(ask, everybody=everybody)
-    wanted = ask.query("category")
-    listed = [one for one in found if not wanted or one.category == wanted]
-    instance = instance_of(ask)
-    return ask.render(
-        "diagnostics.html",
-        200,
-        cut=cut,
-        found=listed,
-        about=await ask.house.database.read(lambda tx: _about(tx, listed, instance)),
-        categories=Counter(one.category for one in found),
-        wanted=wanted,
-        everybody=everybody,
-    )
+    listed = await troubles_of(ask, everybody=_everybody(ask))
+    assert listed is not None, "no list is known to be there"
+    return ask.render("diagnostics.html", 200, **await _values(ask, listed))
+
+
+async def show_list(ask: Ask) -> Response:
+    """Give the list alone, or 204 while it is what the browser has."""
+    listed = await troubles_of(ask, everybody=_everybody(ask), known=ask.query("version"))
+    if listed is None:
+        return Response(status_code=204)
+    return ask.render("diagnostics_list.html", 200, **await _values(ask, listed))
+
+
+def _everybody(ask: Ask) -> bool:
+    return ask.role in ("admin", "auditor")
+
+
+async def _values(ask: Ask, listed: Listed) -> dict[str, object]:
+    wanted, instance = ask.query("category"), instance_of(ask)
+    found = [one for one in listed.found if not wanted or one.category == wanted]
+    return {
+        "listed": listed,
+        "found": found,
+        "about": await ask.house.database.read(lambda tx: _about(tx, found, instance)),
+        "categories": Counter(one.category for one in listed.found),
+        "wanted": wanted,
+        "query": urlencode({"category": wanted} if wanted else {}),
+        "everybody": _everybody(ask),
+    }
 
 
 def _about(tx: Transaction, found: Sequence[Trouble], instance: str) -> Mapping[DeliveryId, About]:

@@ -9,6 +9,46 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// A list that asks for itself ([data-careful]) is not replaced under somebody who types in it, has something of it open,
+// or stands on what is not there any more. That it has changed is said; what came stays aside, so that the next question
+// is about what is newer still.
+const aside = new WeakMap();
+
+const inUse = (list, fresh) => {
+  const here = list.contains(document.activeElement) ? document.activeElement : null;
+  const fields = [...list.querySelectorAll("input:not([type=hidden])")];
+  return (
+    fields.some((field) => field === here || field.value !== field.defaultValue) ||
+    (here !== null && !(here.id && fresh.querySelector(`#${CSS.escape(here.id)}`))) ||
+    list.querySelector("details[open]") !== null
+  );
+};
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const list = event.detail.elt;
+  const fresh = aside.get(list);
+  if (fresh && inUse(list, fresh)) event.detail.path = fresh.getAttribute("hx-get");
+});
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const list = event.detail.target;
+  if (!list.matches("[data-careful]") || event.detail.xhr.status === 204) return;
+  if (event.detail.xhr.status !== 200) {
+    event.detail.shouldSwap = false; // it asks again; an error in its place would not
+    return;
+  }
+  const answer = new DOMParser().parseFromString(event.detail.xhr.response, "text/html");
+  const fresh = answer.getElementById(list.id);
+  const held = document.getElementById("held");
+  held.replaceChildren();
+  if (!inUse(list, fresh)) return;
+  event.detail.shouldSwap = false;
+  aside.set(list, fresh);
+  const words = document.getElementById("held-words").content.cloneNode(true);
+  words.querySelector("span").textContent = answer.querySelector("[hx-swap-oob]").textContent;
+  held.append(words);
+});
+
 // "Copy" buttons appear only where they work.
 for (const button of document.querySelectorAll("button[data-copy]")) {
   if (!navigator.clipboard) continue;
