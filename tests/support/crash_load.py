@@ -156,26 +156,32 @@ class Account:
             self.contents.setdefault(name, one.content)
 
 
-def settle_accounts(sent: Mapping[str, Mail], arrived: Sequence[Captured], left: Snapshot) -> Account:
-    """See that what arrived is what was promised, once; twice at most what was under way when the relay died.
+def settle_accounts(sent: Mapping[str, Mail], arrived: Sequence[Captured], *lefts: Snapshot) -> Account:
+    """See that what arrived is what was promised, once; and once more for each crash that it was under way at.
 
-    A message that the crash has left in the store arrives whether or not it was acknowledged; no other one does.
+    A message that a crash has left in the store arrives whether or not it was acknowledged; no other one does.
+    `lefts`: what each crash has left, in order; nothing was accepted after the last.
     """
     account = Account(arrived)
-    stored = {one.name: one for one in left.messages if not one.report}
+    stored = [{one.name: one for one in left.messages if not one.report} for left in lefts]
+    reporting = Counter(
+        one.name for left in lefts for one in left.messages if one.report and "active" in one.states
+    )
     for name, one in sent.items():
-        was = stored.get(name)
-        assert was is not None or not one.acknowledged, f"{name} was acknowledged and is not in the store"
-        under_way = {target for _, target, state in was.deliveries if state == "active"} if was else set()
+        stories = [messages[name] for messages in stored if name in messages]
+        was = stored[-1].get(name)
+        assert was or not (stories or one.acknowledged), f"{name} was acknowledged and is not in the store"
+        under_way = Counter(
+            target for story in stories for _, target, state in story.deliveries if state == "active"
+        )
         for address in one.recipients:
             least = 1 if was and not address.startswith("refuse") else 0
-            assert least <= account.copies[address] <= least + (address in under_way), (address, was)
+            assert least <= account.copies[address] <= least + under_way[address], (address, stories)
         copy = next((target for role, target, _ in was.deliveries if role == "log_copy"), "") if was else ""
         least = 1 if was else 0
-        assert least <= account.log_copies[name] <= least + (copy in under_way), (name, was)
+        assert least <= account.log_copies[name] <= least + under_way[copy], (name, stories)
         if was:
             assert account.contents[name].endswith(one.content)
         told = 1 if was and any(each.startswith("refuse") for each in one.recipients) else 0
-        reports = sum("active" in each.states for each in left.reports_on(name))
-        assert told <= account.reports[name] <= told + reports, (name, was, left.reports_on(name))
+        assert told <= account.reports[name] <= told + reporting[name], (name, stories, reporting[name])
     return account

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,8 @@ class MortalService(Service):
     loop = ""
     """The event loop that is used: "asyncio", or whatever is installed."""
     stuck = "600"
+    under: Sequence[str] = ()
+    """What the service is run by, such as strace."""
 
     def _command(self, *arguments: str) -> list[str]:
         mortal = bool(self.armed or self.loop)
@@ -55,7 +57,7 @@ class MortalService(Service):
             CHOSEN: "no" if mortal else os.environ.get(CHOSEN, ""),
         }
         if not mortal:
-            return super()._command(*arguments)
+            return [*(self.under if arguments == ("serve",) else ()), *super()._command(*arguments)]
         return [sys.executable, "-m", "tests.support.crashing", "-c", str(self.config), *arguments]
 
     def dies_at(self, point: str, *arguments: str) -> subprocess.CompletedProcess[str]:
