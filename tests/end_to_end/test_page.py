@@ -145,14 +145,14 @@ async def signed_in(
 async def shown(window: Window, text: str, path: str, *, javascript: bool = True) -> None:
     """Wait until the page shows a text: by itself, or without JavaScript when it is loaded anew."""
     found = window.tab.locator("main").get_by_text(text).first
-    for _ in range(1 if javascript else 40):
+    for _ in range(1 if javascript else 160):
         if not javascript:
             await window.open(path)
             if await found.count():
                 return
             await asyncio.sleep(0.25)
             continue
-        await expect(found).to_be_visible(timeout=20_000)
+        await expect(found).to_be_visible()
         return
     raise AssertionError(f"{text!r} never stood on {path}")
 
@@ -324,7 +324,7 @@ async def test_reminders_in_step_with_salesforce(house: House, browser: Browser,
         await window.tab.wait_for_url("**said=reminder_deleted")
         await soon(lambda: all(row["Subject"] != "While it was down" for row in house.tasks()))
         salesforce.remove("Task", there)
-        for _ in range(60):
+        for _ in range(160):
             await window.open("/reminders")
             if "From Salesforce" not in await window.tab.locator("main").inner_text():
                 break

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import BrowserContext, ConsoleMessage, async_playwright
+from playwright.async_api import BrowserContext, ConsoleMessage, async_playwright, expect
 from playwright.async_api import Page as Tab
 
 from tests.conftest import program
@@ -23,9 +23,10 @@ from tests.support.page import Visitor
 
 _AXE = Path(__file__).resolve().parents[1] / "web" / "axe"
 _LIMIT = 120.0
-_PATIENCE = 15_000.0
+_PATIENCE = 60_000.0
 """Milliseconds that a step waits for what must come."""
 WIDE, NARROW = 1280, 320
+expect.set_options(timeout=_PATIENCE)
 
 
 @dataclass
