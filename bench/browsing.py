@@ -200,7 +200,7 @@ async def _each_page(relay: WithPage, sessions: Sequence[str], times: int) -> di
         browser = Browser(relay.page_port, secret)
         for page in pages:
             found[f"`{page}`"] = await browser.times(page, times)
-    for page in ("/today", "/center"):
+    for page in ("/today", "/center", "/attention"):
         name, waits = await browser.times_unchanged(page, times)
         found[f"`{name}`, unchanged"] = waits
     return found
