@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from relay.address import parse_mailbox
 from relay.cli import check, config, user
+from relay.clock import SystemClock
 from relay.directory.change_store import ChangeStore
 from relay.directory.store import DirectoryStore, RepChange
 from relay.storage.database import Transaction
@@ -119,8 +120,10 @@ def test_an_invitation_is_a_link_that_the_page_takes(folder: Path) -> None:
     shown = json.loads(run(folder, "user", "invite", "BO", "--json").stdout)
     found = re.fullmatch(r"https://relay\.example\.com/choose-password/([\w-]{43})", shown["link"])
     assert found is not None
-    code = found[1]
-    assert in_store(folder, lambda tx: PageStore().find_code(tx, code, INVITE, NOW)) is not None
+    code, now = found[1], SystemClock().now()
+    assert in_store(folder, lambda tx: PageStore().find_code(tx, code, INVITE, now)) is not None
+    week = now + 7 * 86_400_000_000
+    assert in_store(folder, lambda tx: PageStore().find_code(tx, code, INVITE, week)) is None
     stored = in_store(folder, lambda tx: tx.execute("SELECT code_hash, login_key FROM page_code"))
     assert code not in str(stored)
     assert stored[0][1] == "bo"

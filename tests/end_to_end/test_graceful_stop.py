@@ -117,4 +117,4 @@ def test_relay_stop_waits_for_a_service_that_is_idle(tmp_path: Path) -> None:
     with running_relay(tmp_path) as relay:
         done = relay.service.run("stop")
         assert done.returncode == 0, done.stderr
-        assert relay.service.wait(5) == 0
+        assert relay.service.wait(20) == 0

@@ -10,7 +10,7 @@ from relay.errors import StorageConflict, StorageError, StorageUnavailable
 from relay.storage.database import Database, Transaction
 from tests.store.conftest import Opener
 
-WAIT = 10.0
+WAIT = 30.0
 
 
 def put(key: str, value: str = "") -> "Unit":

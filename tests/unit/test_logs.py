@@ -245,7 +245,7 @@ def test_a_stuck_standard_error_holds_nobody_up() -> None:
     handler = setup(LogsSettings(), cast(TextIO, stream))
     handler._capacity = 5
     log_event(CLOSED)
-    assert stream.entered.wait(10)
+    assert stream.entered.wait(30)
     for _ in range(20):
         log_event(CLOSED)
     assert handler.dropped == 15
