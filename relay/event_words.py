@@ -103,6 +103,11 @@ def _related(data: Data) -> str:
     return f"{data['record']} to {_listed(data['related'])} by {data['by']}{_because(data)}"
 
 
+def _doubled(data: Data) -> str:
+    what = f"{data['deleted']} is deleted" if data["deleted"] else "nothing is deleted"
+    return f"{data['record']} was there twice, {what}{_because(data)}"
+
+
 def _report(data: Data) -> str:
     return f"{data['report']}: {data['action']} for {_people(data['recipients'])}"
 
@@ -146,6 +151,7 @@ _WORDS: dict[str, Callable[[Data], str]] = {
     "log.imported": _imported,
     "log.undone": _undone,
     "log.related": _related,
+    "log.doubled": _doubled,
     "reminders.switched": _switched,
     "reminders.synced": _synced,
     "reminders.deletions_wait": _waiting_deletions,

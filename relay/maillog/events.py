@@ -296,6 +296,20 @@ class LogRelated(Event):
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDoubled(Event):
+    """A record of this message was in Salesforce twice: a call that had not answered was carried out late."""
+
+    name = "log.doubled"
+    level = logging.WARNING
+
+    record: str
+    """The one that counts."""
+    deleted: str
+    """The other, which the relay has made and deleted; empty: both are there."""
+    reason: str
+
+
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageClosed(Event):

@@ -11,7 +11,9 @@ from relay.maillog.events import LogRelated
 from relay.queue.by_hand import Act, carry_out, release, retry
 from relay.queue.model import FINAL, State
 from relay.queue.operations import SLICE, UNMATCHED
+from relay.queue.releasing import earliest
 from relay.queue.selection import ListedDelivery, Selection
+from relay.salesforce.doubles import look_again, next_due
 from relay.salesforce.exchange import NewRecord, SalesforceError
 from relay.salesforce.model import Fault, Person, PersonKind
 from relay.salesforce.recipients import address_key
@@ -32,13 +34,14 @@ _TRIED_AGAIN = 600 * _SECOND
 
 async def step(tools: Tools) -> float:
     """Do what is due; give for how many seconds nothing may be. Raises StorageError."""
+    await look_again(tools)
     try:
         await rematch(tools)
         await add_late_recipients(tools)
     except SalesforceError as exc:
         logger.info("nobody is matched again just now: %s", exc)
         return _EVERY
-    due = await tools.database.read(tools.store.next_rematch)
+    due = earliest((await tools.database.read(tools.store.next_rematch), await next_due(tools)))
     return _EVERY if due is None else (due - tools.clock.now()) / _SECOND
 
 

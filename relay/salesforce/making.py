@@ -14,6 +14,7 @@ from relay.outcome import Deferred, Held, Skipped
 from relay.salesforce.activity import compose
 from relay.salesforce.composed import Intended
 from relay.salesforce.concluding import conclude, fail, settings_of
+from relay.salesforce.doubles import doubt
 from relay.salesforce.exchange import SalesforceError
 from relay.salesforce.looking import Wanted, assign, find
 from relay.salesforce.model import Fault, FaultKind, Made
@@ -44,6 +45,8 @@ class _Item:
     row: RecordRow
     look: bool = False
     """Whether it must be looked for, since nobody knows whether it was made."""
+    asked: bool = False
+    """Whether this attempt has asked for it."""
     kept: tuple[bool, str] | None = None
     """What the store has of it once it is made: whether something is missing, and the remarks."""
 
@@ -206,9 +209,11 @@ class Maker:
         await self._finish([(one.work, []) for one in items])
 
     async def _create(self, identity: str, items: list[_Item]) -> None:
-        missing = [one.making for one in items if one.making.written is None and one.work.outcome is None]
+        missing = [one for one in items if one.making.written is None and one.work.outcome is None]
+        for one in missing:
+            one.asked = True
         if missing:
-            await make(self._tools.client, identity, missing)
+            await make(self._tools.client, identity, [one.making for one in missing])
 
     async def _complete(self, identity: str, items: list[_Item]) -> None:
         """Add what hangs on records that were made before this attempt, as far as it is not there."""
@@ -247,9 +252,11 @@ class Maker:
             if isinstance(written := one.making.written, Fault) and _surely_not(written)
         ]
         events = [event for one in items if (event := _made_event(one, now)) is not None]
+        doubtful = [key for one in items if (key := self._doubtful(one)) is not None]
 
         def keep(tx: Transaction) -> None:
             tools.store.made(tx, made, now)
+            doubt(tx, tools.client, doubtful, now)
             tools.store.not_made(tx, refused, now)
             tools.mail_log.append(tx, events)
 
@@ -257,6 +264,14 @@ class Maker:
             await tools.database.write(keep)
         for one in items:
             one.kept = one.standing()
+
+    def _doubtful(self, one: _Item) -> tuple[str, str] | None:
+        """Give key and id of a record that an earlier call may yet make once more: nothing but our key would refuse it."""
+        made, row = one.making.written, one.row
+        if not (one.asked and row.starts and isinstance(made, Made) and row.delivery == one.work.id):
+            return None
+        keyed = self._tools.organization.of(one.work.identity, self._shape).has_key(made.object)
+        return None if keyed or made.found else (row.key, made.id)
 
     async def _store_hung(self) -> None:
         """Store what became of what hangs on records, where that changed anything."""

@@ -11,6 +11,7 @@ from relay.maillog import store as maillog
 from relay.queue import ending, listing, operations, settling, store, survey
 from relay.queue.model import State
 from relay.queue.selection import OPEN, Selection, where
+from relay.salesforce import doubt_store
 from relay.storage.connection import LAST_ID, connect
 from relay.storage.migrate import migrate, migrations
 from relay.web import attention, center, sent_mail
@@ -50,6 +51,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
                 "SEARCH message USING INTEGER PRIMARY KEY (rowid=?)",
             ],
         ),
+        (doubt_store.DUE, ["SEARCH record_doubt USING INDEX record_doubt_due (look_at<?)"]),
         (store.OLD_MESSAGES, ["SEARCH message USING INTEGER PRIMARY KEY (rowid<?)"]),
         (ending.STATES.format(marks="?, ?"), ["SEARCH delivery USING INDEX delivery_of_message (message=?)"]),
         (ending.CLOSE.format(marks="?, ?"), ["SEARCH message USING INTEGER PRIMARY KEY (rowid=?)"]),

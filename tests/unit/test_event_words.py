@@ -54,6 +54,18 @@ DELIVERY: dict[str, object] = {
             "02sA to 003A, 003B, 003C, 006A by root: asked",
         ),
         (
+            "log.doubled",
+            {"record": "02sA", "deleted": "02sB", "reason": "it came late"},
+            "doubled",
+            "02sA was there twice, 02sB is deleted: it came late",
+        ),
+        (
+            "log.doubled",
+            {"record": "02sA", "deleted": "", "reason": "02sB is like it"},
+            "doubled",
+            "02sA was there twice, nothing is deleted: 02sB is like it",
+        ),
+        (
             "report.queued",
             {"report": "1Q8", "action": "failed", "recipients": ["kim@buyer.example"]},
             "report queued",
