@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from relay.config.model import ExcludeSettings
 from relay.message import Header, automated, subject
 from relay.policy.patterns import Globs, compile_globs
-from relay.policy.subjects import PatternError, SubjectPattern, compile_subject
+from relay.policy.subjects import PatternError, SubjectPattern, compile_subject, find_subject
 
 INTERNAL = "internal mail: every recipient is one of ours"
 EXCLUDED = "every recipient is excluded"
+TOO_COSTLY = "the patterns over subjects take too long over this one, so it counts as excluded"
 _POSTMASTER = "postmaster@"
 """The domain-less <Postmaster> in its comparable form: our own."""
 
@@ -124,9 +125,10 @@ def _by_subject(layers: Sequence[Exclusions], header: Header) -> Exclusion | Non
     patterns = [pattern for layer in layers for pattern in layer.subjects]
     if not patterns:
         return None
-    text = subject(header)
-    found = next((pattern for pattern in patterns if pattern.fits(text)), None)
-    return Exclusion("the subject is excluded", found.rule) if found else None
+    found = find_subject(patterns, subject(header))
+    if found is None:
+        return None
+    return Exclusion(TOO_COSTLY if found.too_costly else "the subject is excluded", found.rule)
 
 
 def _by_recipients(layers: Sequence[Exclusions], recipients: Sequence[str]) -> Exclusion | None:

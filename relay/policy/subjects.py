@@ -1,12 +1,13 @@
-"""Regular expressions over subjects that answer in time linear in the subject, whatever the pattern.
+"""Regular expressions over subjects that answer in time linear in the subject, and all together in a bounded time.
 
 Pure. Python's `re` can take longer than the age of the universe over `(a+)+$`; one such setting would stop all
 mail. Patterns that cannot grow are given to `re`; all others run here as a Thompson automaton, which reads each
 character once. What needs looking back or ahead is refused.
 """
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +19,14 @@ MAXIMUM_STATES = 4000
 """States of an automaton; a count such as {1,50} multiplies them."""
 MAXIMUM_SUBJECT = 998
 """Characters of a subject that are looked at."""
+MAXIMUM_EFFORT = 100_000
+"""States that are looked at for one subject, by all patterns together: a fifth of a second at the worst."""
 _MAXIMUM_DEPTH = 50
+_MAXIMUM_PATHS = 32
+_TOO_MANY = 1000
+_CHEAP = 5_000
+_STEPS = 300
+"""So many steps of `re` take as long as one state here."""
 
 _TOKEN = re.compile(
     r"""(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])
@@ -88,21 +96,35 @@ class SubjectPattern:
 
     rule: str
     quick: re.Pattern[str] | None
+    """For `re`, where the text is not too long for it."""
+    weight: int
+    """Steps that `re` takes at most at each place where it begins, for each length of the one repeat."""
+    anchored: bool
+    """Whether it begins at one place alone."""
+    grows: bool
+    """Whether there is a repeat."""
     states: tuple[_State, ...]
     start: int
 
-    def fits(self, subject: str) -> bool:
-        """Say whether the pattern occurs in the first 998 characters of the subject; case does not count."""
-        text = subject[:MAXIMUM_SUBJECT]
-        if self.quick:
-            return self.quick.search(text) is not None
+    def search(self, text: str, effort: int) -> tuple[bool, int]:
+        """Say whether the pattern occurs in a text, case does not count, and what is left of the effort.
+
+        Less than nothing is left when that did not do: then it may occur all the same.
+        """
+        tries = (1 if self.anchored else len(text)) * (len(text) if self.grows else 1)
+        if self.grows and not self.anchored:
+            tries = tries // 2 + 1  # what begins later has less to grow into
+        cost = self.weight * tries // _STEPS + 1
+        if self.quick is not None and cost <= _CHEAP:
+            return effort >= cost and self.quick.search(text) is not None, effort - cost
         here: set[int] = set()
         for at in range(len(text) + 1):
             here = self._reached({*here, self.start}, text, at)
-            if 0 in here:
-                return True
+            effort -= len(here)
+            if 0 in here or effort < 0:
+                return 0 in here, effort
             here = {one for state in here for one in self._after(state, text[at : at + 1])}
-        return False
+        return False, effort
 
     def _reached(self, states: set[int], text: str, at: int) -> set[int]:
         """Add every state that is reached without reading a character."""
@@ -124,6 +146,25 @@ class SubjectPattern:
         return state.out if fits else ()
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a subject came to."""
+
+    rule: str
+    too_costly: bool = False
+    """The patterns from this one on could not be compared with it, since they take too long."""
+
+
+def find_subject(patterns: Sequence[SubjectPattern], subject: str) -> Found | None:
+    """Give the first pattern that occurs in the first 998 characters of a subject, or at which the effort ended."""
+    text, effort = subject[:MAXIMUM_SUBJECT], MAXIMUM_EFFORT
+    for pattern in patterns:
+        fits, effort = pattern.search(text, effort)
+        if fits or effort < 0:
+            return Found(pattern.rule, not fits)
+    return None
+
+
 def compile_subject(pattern: str, rule: str) -> SubjectPattern:
     """Compile one pattern. Raises PatternError for what is no regular expression, or one that is not offered."""
     if len(pattern) > MAXIMUM_PATTERN:
@@ -133,11 +174,14 @@ def compile_subject(pattern: str, rule: str) -> SubjectPattern:
     except (re.error, OverflowError, RecursionError, FutureWarning) as exc:
         raise PatternError(f"is not a regular expression: {exc}") from exc
     node = _Reader(pattern).read()
-    if _is_quick(node):
-        return SubjectPattern(rule, checked, (), 0)
     states: list[_State] = [_State(_Place("never"), ())]  # 0: the pattern has been found
     start = _build(node, 0, states)
-    return SubjectPattern(rule, None, tuple(states), start)
+    paths, repeats = _paths(node), [one for one in _repeats(node) if one.most != 1]
+    quick = paths <= _MAXIMUM_PATHS and len(repeats) <= 1
+    weight = paths * len(states) if quick else 0
+    return SubjectPattern(
+        rule, checked if quick else None, weight, _is_anchored(node), bool(repeats), tuple(states), start
+    )
 
 
 class _Reader:
@@ -206,15 +250,22 @@ def _single(pattern: str) -> Callable[[str], object]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL).fullmatch
 
 
-def _is_quick(node: _Node) -> bool:
-    """Say whether `re` is safe: at most one repeat, of one character, besides a few optional ones."""
-    repeats = list(_repeats(node))
-    open_ended = [repeat for repeat in repeats if repeat.most != 1]
-    return (
-        len(repeats) <= 5
-        and len(open_ended) <= 1
-        and all(isinstance(repeat.part, _Character) for repeat in repeats)
-    )
+def _paths(node: _Node) -> int:
+    """Count the ways through a node that `re` may try one after the other; the repeat of one character is one way."""
+    match node:
+        case _Character() | _Place():
+            return 1
+        case _Sequence(parts):
+            return math.prod(min(_paths(part), _TOO_MANY) for part in parts)
+        case _Choice(options):
+            return sum(_paths(option) for option in options)
+        case _Repeat(part, _, most):
+            return (2 if most == 1 else 1) if isinstance(part, _Character) else _TOO_MANY
+
+
+def _is_anchored(node: _Node) -> bool:
+    first = node.parts[0] if isinstance(node, _Sequence) and node.parts else node
+    return isinstance(first, _Place) and first.kind in ("^", r"\A")
 
 
 def _repeats(node: _Node) -> list[_Repeat]:

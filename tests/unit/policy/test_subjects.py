@@ -1,10 +1,17 @@
 """relay.policy.subjects: regular expressions that cannot run away."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from relay.policy.subjects import PatternError, compile_subject
+from relay.policy.subjects import (
+    MAXIMUM_EFFORT,
+    Found,
+    PatternError,
+    compile_subject,
+    find_subject,
+)
 
 SUBJECTS = [
     "",
@@ -59,15 +66,50 @@ def test_agrees_with_re(pattern: str) -> None:
     """Whatever engine runs a pattern, it fits where Python's own search would find it, without regard to case."""
     compiled = compile_subject(pattern, "rule")
     expected = [bool(re.search(pattern, subject, re.IGNORECASE)) for subject in SUBJECTS]
-    assert [compiled.fits(subject) for subject in SUBJECTS] == expected
+    for one in (compiled, replace(compiled, quick=None)):
+        assert [find_subject([one], subject) == Found("rule") for subject in SUBJECTS] == expected
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"(a+)+$", r"^(a|a)*$", r"^(a*)*$", r"a*a*a*a*a*a*b", r"(a?){50}a{50}$", r"(.*a){12}$"]
+    "pattern",
+    [
+        r"(a+)+$",
+        r"^(a|a)*$",
+        r"^(a*)*$",
+        r"a*a*a*a*a*a*b",
+        r"(.*a){12}$",
+        r"(?:a|aa){4}" + r"(?:a|aa)" * 50 + "b",
+        r"(?:a|aa)" * 60 + "b",
+        "a*" + "a" * 400 + "b",
+        "a?a?a?a?a?" + "a" * 90 + "b",
+    ],
 )
 def test_never_runs_away(pattern: str) -> None:
-    """Patterns that would keep Python's own engine busy for ages end at once."""
-    assert not compile_subject(pattern, "rule").fits("a" * 900 + "!")
+    """Patterns that would keep Python's own engine busy for ages end at once, or at the end of the effort."""
+    found = find_subject([compile_subject(pattern, "rule")], "a" * 900 + "!")
+    assert found in (None, Found("rule", too_costly=True))
+    assert find_subject([compile_subject(pattern, "rule")], "Our offer for the spring, aaaa!") is None
+
+
+def test_the_effort_ends_for_all_patterns_together() -> None:
+    """However many patterns there are, and however they were made, a subject is no more than so much work."""
+    costly = compile_subject(".{0,40}" * 40 + "x", "costly")
+    assert find_subject([costly], "ab c" * 200) == Found("costly", too_costly=True)
+    some = compile_subject(r"(a|b)+\d?\d", "some")
+    _, left = some.search("ab" * 499, MAXIMUM_EFFORT)
+    many = MAXIMUM_EFFORT // (MAXIMUM_EFFORT - left) + 1
+    assert find_subject([some] * many, "ab" * 499) == Found("some", too_costly=True)
+    assert find_subject([some] * 100, "Our offer for the spring") is None
+
+
+@pytest.mark.parametrize(
+    "form", [r"^(re|fwd?): .*project {}\b", r"project {}", r"about.*{}", r"(the|own) project {}"]
+)
+def test_long_lists_of_ordinary_patterns_are_no_effort(form: str) -> None:
+    """Two hundred patterns of the kind that people write are compared with a long subject, and the last one found."""
+    patterns = [compile_subject(form.format(number), str(number)) for number in range(200, 400)]
+    assert find_subject(patterns, "Fwd: " + "about the " * 8 + "project 399") == Found("399")
+    assert find_subject(patterns, "about the " * 15) is None
 
 
 @pytest.mark.parametrize(
@@ -95,9 +137,9 @@ def test_refuses(pattern: str, why: str) -> None:
 
 def test_empty_groups_with_high_counts() -> None:
     """Counts of nothing cost nothing."""
-    assert compile_subject(r"((){900000}){900000}x", "rule").fits("x")
+    assert find_subject([compile_subject(r"((){900000}){900000}x", "rule")], "x")
 
 
 def test_looks_at_the_first_998_characters() -> None:
     """A subject is cut before it is searched."""
-    assert not compile_subject("x", "rule").fits("a" * 998 + "x")
+    assert not find_subject([compile_subject("x", "rule")], "a" * 998 + "x")
