@@ -70,14 +70,20 @@ class Words:
 
     def moment(self, when: datetime | None) -> str:
         """Write date and time of day, such as 22 November 2026, 14:05; a dash for never."""
-        return _NEVER if when is None else self("date.moment", day=self.day(when), clock=f"{when:%H:%M}")
+        return _NEVER if when is None else self("date.moment", day=self.day(when), clock=_clock(when))
 
     def brief(self, when: datetime, now: datetime) -> str:
         """Write an instant as shortly as can be: 14:05 when it is of the same day, else 20 Nov 14:05, or 20 Nov 2025."""
         if when.date() == now.date():
-            return f"{when:%H:%M}"
+            return _clock(when)
         day = f"{when.day} {self(f'date.month.{when.month}')[:3]}"
-        return f"{day} {when:%H:%M}" if abs((now - when).days) < _HALF_YEAR else f"{day} {when.year}"
+        return f"{day} {_clock(when)}" if abs((now - when).days) < _HALF_YEAR else f"{day} {when.year}"
+
+
+def _clock(when: datetime) -> str:
+    """Write a time of day; in the hour that clocks show twice, when they are set back, with the zone: 02:30 CET."""
+    twice = when.utcoffset() != when.replace(fold=1 - when.fold).utcoffset()
+    return f"{when:%H:%M %Z}" if twice else f"{when:%H:%M}"
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -31,6 +31,7 @@ from relay.web.asking import Ask
 from relay.web.attention import DISMISSED, LIMIT, MOST, Trouble, grouped, how_many, troubles, version
 from relay.web.changing import change_within, may_change
 from relay.web.record_ids import record_id
+from relay.web.reminding import today
 from relay.web.sentences import in_english
 
 _OPEN = (State.HELD, State.DEFERRED)
@@ -70,7 +71,7 @@ async def troubles_of(ask: Ask, *, everybody: bool = False, known: str = "") -> 
     house, login = ask.house, None if everybody else ask.rep.login
 
     def read(tx: Transaction) -> tuple[list[Trouble], int, str] | None:
-        named = version(tx, login, ask.key) if login else ""
+        named = f"{version(tx, login, ask.key)}-{today(ask)}" if login else ""
         if known and named == known:
             return None
         hidden = list(house.store.marks(tx, ask.key, DISMISSED))

@@ -39,7 +39,7 @@ from relay.web.center import (
 )
 from relay.web.pages.today import states
 from relay.web.records import instance_of
-from relay.web.reminding import Shown, due_lists, key_of
+from relay.web.reminding import Shown, due_lists, key_of, today
 from relay.web.sent_mail import Logged, below_of
 from relay.web.waiting import why_it_waits, with_reason
 
@@ -142,7 +142,7 @@ async def _values(ask: Ask, known: str = "") -> dict[str, object]:
         archived = ask.house.store.marks(tx, login_key(whose.login), ARCHIVED)
         columns, rows = _view(dict(ask.house.store.filters(tx, ask.key, _VIEW)), search.section)
         due = due_lists(tx, ask, whose)
-        around = repr((archived, columns, rows, due, follow_ups(tx, key_of(whose)), bool(why)))
+        around = repr((archived, columns, rows, due, follow_ups(tx, key_of(whose)), bool(why), today(ask)))
         walk = Walk(tx, Login(whose.login), span(search, ask.now, ask.zone), below)
         put_aside = search.section is Section.ARCHIVED  # by hand, and from anywhere in the past
         if not put_aside and version_of(walk, known, around) == known:

@@ -26,6 +26,7 @@ from relay.texts import Words
 from relay.web.access import Access, Entry, PageRoute, get, post
 from relay.web.asking import Ask
 from relay.web.records import NOTHING, Recorded, instance_of, recorded
+from relay.web.reminding import today
 from relay.web.rendering import STATE
 from relay.web.sent_mail import Logged, Sent, below_of, read_of
 from relay.web.sentences import in_english
@@ -111,7 +112,7 @@ async def _listed(ask: Ask, known: str = "") -> dict[str, object]:
 
     def read(tx: Transaction) -> tuple[str, list[Sent], list[Sent], dict[QueueId, Recorded]] | None:
         found = read_of(tx, ask.rep.login, ask.now - _DAYS * _DAY, _COUNTED, below)
-        version = f"{found.version(ask.now)}{'-waits' if why else ''}"
+        version = f"{found.version(ask.now)}-{today(ask)}{'-waits' if why else ''}"
         if version == known:
             return None
         recent = found.sent()

@@ -1,7 +1,8 @@
 """The calendar of a rep's reminders."""
 
-from datetime import date
+from datetime import date, timedelta
 
+import pytest
 from icalendar import Calendar
 
 from relay.reminders.feed import feed
@@ -57,6 +58,14 @@ def test_open_dated_reminders_are_whole_days() -> None:
         "TRANSPARENT",
     )
     assert b"\r\n" in written
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25)])
+def test_a_day_on_which_clocks_are_changed_is_one_day(day: date) -> None:
+    """It is written as a date (RFC 5545 §3.3.4): the day is the same, and as long, wherever the calendar is read."""
+    written = feed([_one(1, Values("Call", due=day))], host="h").decode()
+    assert f"\r\nDTSTART;VALUE=DATE:{day:%Y%m%d}\r\n" in written
+    assert f"\r\nDTEND;VALUE=DATE:{day + timedelta(days=1):%Y%m%d}\r\n" in written
 
 
 def test_nobody_writes_lines_into_it() -> None:
