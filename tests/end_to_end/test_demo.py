@@ -16,7 +16,7 @@ import pytest
 
 from relay.demo.samples import REPS
 
-_LIMIT = 100.0
+_LIMIT = 250.0
 _DEMO = [sys.executable, "-m", "relay", "demo"]
 
 

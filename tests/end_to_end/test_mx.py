@@ -51,8 +51,7 @@ def test_mail_goes_by_mx(tmp_path: Path) -> None:
             (mail,) = exchanger.wait_for(1)
             assert sorted(mail.addresses) == ["kim@buyer.example", "lee@buyer.example"]
             assert mail.content.endswith(_CONTENT)
-            (copy,) = smarthost.wait_until(lambda taken: any(BCC in each.addresses for each in taken))[:1]
-            assert BCC in copy.addresses
+            assert relay.mail_for(BCC).addresses == (BCC,)  # the report to ana may come before it
             wanted = {
                 "kim@buyer.example": "sent",
                 "lee@buyer.example": "sent",
