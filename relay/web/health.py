@@ -24,6 +24,7 @@ from relay.config.types import SocketAddress
 from relay.errors import CommandError
 from relay.metrics import CONTENT_TYPE
 from relay.web.listening import BACKLOG, TRY_AGAIN, bind
+from relay.web.patience import Patience, PatientProtocol
 
 _log = logging.getLogger(__name__)
 _CONNECTIONS = 64
@@ -133,11 +134,17 @@ class HttpServer:
         tls: ssl.SSLContext | None = None,
         proxies: Sequence[str] = (),
         connections: int = _CONNECTIONS,
+        patience: Patience | None = None,
     ) -> None:
         """Make the server; `proxies` are networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+
+        class Protocol(PatientProtocol):
+            pass
+
+        Protocol.patience = patience or Patience()
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=Protocol,
             ws="none",
             lifespan="off",
             log_config=None,

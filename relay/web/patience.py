@@ -1,0 +1,73 @@
+"""HTTP connections that end when the client takes too long: over its request, over a body, over reading the answer.
+
+uvicorn limits the time between two requests alone. Without this, a few hundred clients that send an octet a second
+would take every place from those who want to use the page (CWE-400, "slowloris").
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client may take, in seconds."""
+
+    head: float = 20.0
+    """To sign on to TLS and send the header section of a request."""
+    body: float = 30.0
+    """To begin with a body; each `rate` octets that came give one more second."""
+    rate: int = 4096
+    most: float = 900.0
+    """For any body."""
+    stall: float = 60.0
+    """To take some of an answer that waits for it."""
+
+
+class PatientProtocol(H11Protocol):
+    """uvicorn's protocol, with a look at the clock every so often."""
+
+    patience = Patience()
+    _phase: tuple[object, ...] = ()
+    _since = 0.0
+    _received = 0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Begin to look."""
+        super().connection_made(transport)
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes."""
+        self._received += len(data)
+        super().data_received(data)
+
+    def _look(self) -> None:
+        now, state = self.loop.time(), self.conn.their_state
+        waits = self.flow.write_paused or self.transport.is_closing()
+        phase = (self.cycle, state, waits)
+        if phase != self._phase:
+            self._phase, self._since, self._received = phase, now, 0
+        if now - self._since > self._allowed(state, waits=waits):
+            self.transport.abort()
+            return
+        self._timer = self.loop.call_later(min(self.patience.head, self.patience.body) / 4, self._look)
+
+    def _allowed(self, state: object, *, waits: bool) -> float:
+        patience = self.patience
+        if waits:
+            return patience.stall
+        if state is h11.IDLE:
+            return patience.head
+        if state is h11.SEND_BODY:
+            return min(patience.body + self._received / patience.rate, patience.most)
+        return float("inf")  # it is our turn
