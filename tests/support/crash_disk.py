@@ -55,7 +55,7 @@ DISKS: list[CrashingDisk] = []
 
 @at("slow commit")
 def _slow_commit() -> None:
-    """Have the flush of the commit with the victim take for ever, and a client's answer no more than two seconds."""
+    """Have the flush of the commit with the victim take for ever, and a client's answer no more than four seconds."""
     from relay.submission import limits, listener
 
     class Stuck(CrashingDisk):
@@ -73,6 +73,6 @@ def _slow_commit() -> None:
     original = limits.limits_of
 
     def shorter(settings: Any) -> Any:
-        return replace(original(settings), answer=2.0)
+        return replace(original(settings), answer=4.0)
 
     vars(listener)["limits_of"] = shorter
