@@ -68,6 +68,11 @@ class Salesforce(Protocol):
         """Give the rows of TaskPriority. Raises SalesforceError."""
         ...
 
+    @property
+    def answers_within(self) -> float:
+        """Give the seconds after which a call that was made has come to its end in Salesforce, too."""
+        ...
+
     def server_now(self) -> int:
         """Give the instant by Salesforce's clock."""
         ...

@@ -32,6 +32,7 @@ BATCH = 200
 _SECOND = 1_000_000
 _FIRST_WAIT = 30 * _SECOND
 _UNKNOWN_TRIES = 3
+_NOT_KNOWN = "whether Salesforce has made the record is not known yet; it is looked for again"
 _SERVER_FAULT = 500
 _ROUNDS = 10_000
 _FOR_NOW = frozenset(
@@ -97,7 +98,7 @@ class Sender:
         doubtful = [one for one in batch if one.salesforce_id is None and one.push_started_at is not None]
         if doubtful:
             await self._find(doubtful)
-            batch = await self._again(batch)
+            batch = await self._at_an_end(await self._again(batch))
         await self._delete_unsent(batch)
         linked = [one for one in batch if one.salesforce_id is not None]
         if linked:
@@ -167,6 +168,25 @@ class Sender:
                 rows += await self._asked(asking.by_subjects(owners, some, since))
         known = await absorb(self._parts, rows)
         await self._carry_out(known)
+
+    async def _at_an_end(self, batch: Sequence[Reminder]) -> list[Reminder]:
+        """Put off what Salesforce may still be making: without our key nothing would refuse it a second time."""
+        calls, now = self._parts.salesforce, self._parts.salesforce.server_now()
+        limit = 0 if await self._has_key() else round(calls.answers_within * _SECOND)
+        begun = {one.id: one.push_started_at for one in batch if one.salesforce_id is None}
+        left = {
+            which: at + limit - now
+            for which, at in begun.items()
+            if at is not None and at <= now < at + limit
+        }
+
+        def later(tx: Transaction) -> None:
+            for which, wait in left.items():
+                self._parts.outgoing.later(tx, which, self._parts.clock.now() + wait, _NOT_KNOWN)
+
+        if left:
+            await self._parts.database.write(later)
+        return [one for one in batch if one.id not in left]
 
     async def _asked(self, soql: str, *, all_rows: bool = True) -> list[Row]:
         return await self._parts.salesforce.query(soql, identity=self._identity, all_rows=all_rows)

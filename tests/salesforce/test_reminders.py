@@ -356,6 +356,27 @@ async def test_lost_answer_makes_no_second_task(at: Desk) -> None:
     assert await at.cycle() == Tally()
 
 
+@pytest.mark.parametrize("late", [True, False])
+async def test_a_create_that_may_still_be_carried_out_is_waited_for(at: Desk, late: bool) -> None:
+    """Without our key nothing refuses a second one: it is made again once no call can be at work any more."""
+    await _started(at)
+    at.salesforce.inject(Injected(Action.RESET_BEFORE, method="POST", operation="create"))
+    await at.add("Call Anna")
+    await at.outcome()
+    for _ in range(2):
+        at.clock.advance(45)
+        at.salesforce.advance(timedelta(seconds=45))
+        await at.synchroniser().send()
+        assert at.tasks() == []
+    if late:
+        at.seed(Subject="Call Anna")
+    at.clock.advance(45)
+    at.salesforce.advance(timedelta(seconds=45))
+    await at.synchroniser().send()
+    assert (await at.only()).salesforce_id == at.task()["Id"]
+    assert await at.cycle() == Tally()
+
+
 async def test_salesforce_away_for_a_while(at: Desk) -> None:
     """With Salesforce down, what is done here waits, and nothing is lost or made twice."""
     await _started(at)
