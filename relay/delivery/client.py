@@ -136,6 +136,7 @@ class _Opening:
         """Take one step; say at which stage it failed."""
         try:
             await step
+            _heed_cancelling()
         except _Stopped:
             raise
         except Exception as exc:
@@ -146,6 +147,7 @@ class _Opening:
         context = await asyncio.to_thread(self._secrets.context) if self._hop.tls == "implicit" else None
         wait = self._hop.timeouts.connect
         found = await asyncio.wait_for(self._locate(self._hop), wait)
+        _heed_cancelling()
         if isinstance(found, Trouble):
             raise _Stopped(found)
         trouble: Exception = OSError("the name has no address")
@@ -186,6 +188,7 @@ class _Opening:
             await self._at(Stage.EHLO, self._helo())
         except Exception as exc:
             raise _Stopped(happening_of(exc, Stage.EHLO)) from exc
+        _heed_cancelling()
 
     async def _helo(self) -> None:
         await self._client.helo(timeout=self._wait)
@@ -223,6 +226,13 @@ class _Opening:
                     raise
             else:
                 return
+
+
+def _heed_cancelling() -> None:
+    """Raise CancelledError once this task was cancelled: the wait_for of Python 3.11 forgets it when its own end comes, too."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def happening_of(exc: Exception, stage: Stage) -> Happening:

@@ -179,7 +179,8 @@ class MailReader:
             wire = await _wire(content, header_only=not (wants.body or wants.attachments))
             reading = loop.run_in_executor(self._pool, self._read, wire, wants)
             try:
-                return await asyncio.wait_for(reading, self._deadline)
+                async with asyncio.timeout(self._deadline):
+                    return await reading
             except TimeoutError:
                 header = read_mail(wire[:MAXIMUM_HEADER], Wants(body=False, html=False))
                 return _given_up(header)

@@ -1,13 +1,16 @@
 """Connections are kept, limited, and given up; a hop in trouble is left alone for a while."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from relay.delivery import pool
+from relay.delivery.client import Secrets, open_connection
 from relay.delivery.courier import SmtpCourier
+from relay.delivery.hop import Hop
 from relay.delivery.line import LONG, PATIENCE
 from relay.outcome import Deferred, Outcome, Sent
 from tests.support.clock import FakeClock
@@ -357,3 +360,19 @@ async def test_a_cancelled_connect_leaves_nothing_behind(courier: MakeCourier) -
         await asyncio.wait_for(sender.close(), 5)
         assert "stopping" in text((await attempt)[0])
         await hop.until(lambda: not hop.sessions[0].open)
+
+
+async def test_a_cancellation_is_heeded_whenever_it_comes(courier: MakeCourier) -> None:
+    """Also in the very moment in which what is waited for has come: here, the address of the hop."""
+    async with ScriptedHop({"greeting": Act.STALL}) as hop:
+        (target,) = courier(route(hop.port))._hops.values()
+        assert target is not None
+
+        async def found(_: Hop) -> list[str]:
+            opening.cancel()
+            return ["127.0.0.1"]
+
+        secrets = Secrets(ssl.create_default_context, str)
+        opening = asyncio.ensure_future(open_connection(target, "relay.test", secrets, found))
+        await asyncio.wait([opening], timeout=20)
+        assert opening.cancelled()
