@@ -27,7 +27,10 @@ def plain(source: str) -> str:
 
 
 def _refuse_waiting_in_finally(tree: ast.Module) -> None:
-    """Since mypyc 2.4.1 uses the frame of a coroutine again, a `finally` that waits raises the error of an earlier call anew."""
+    """Since mypyc 2.4.1 uses the frame of a coroutine again, a `finally` that waits raises the error of an earlier call anew.
+
+    An `async with`, a `with` around what waits, and an `except` that waits were tried in the same way, and are right.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Try | ast.TryStar):
             inner = [one for statement in node.finalbody for one in ast.walk(statement)]
