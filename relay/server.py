@@ -292,7 +292,7 @@ class Service:
             configuration, directory = await self.database.read(partial(with_changes, self.entered))
             before = self.built.configuration
             if (configuration.settings, configuration.places) == (before.settings, before.places):
-                self.built = self.built.with_directory(directory)
+                self.built = await asyncio.to_thread(self.built.with_directory, directory)
             else:
                 self._use(await asyncio.to_thread(build, configuration, directory))
         logger.info("the reps were changed; there are %d now", len(directory.reps()))

@@ -15,7 +15,7 @@ from relay.errors import RelayError
 
 MAXIMUM_PATTERN = 500
 """Characters of a pattern."""
-MAXIMUM_STATES = 4000
+MAXIMUM_STATES = 1000
 """States of an automaton; a count such as {1,50} multiplies them."""
 MAXIMUM_SUBJECT = 998
 """Characters of a subject that are looked at."""

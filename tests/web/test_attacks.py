@@ -8,7 +8,10 @@ from types import ModuleType
 import pytest
 
 from relay.ids import queue_id_of
+from relay.policy import exclusions
+from relay.policy.subjects import SubjectPattern, compile_subject
 from relay.web.headers import POLICY
+from relay.web.pages import exclusions as exclusions_page
 from relay.web.pages import message as message_page
 from relay.web.pages import try_mail
 from tests.support.builders import new_message, to_recipient
@@ -176,6 +179,32 @@ async def test_a_strange_mail_leaves_others_their_turn(
         await ana.upload("/try", "file", "a.eml", b"To: kim@buyer.example\r\n\r\n")
     assert where.keys() == {"tried", "explain", "harmless"}
     assert threading.main_thread() not in where.values()
+
+
+async def test_costly_patterns_leave_others_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list made to be slow to compile is not looked at on the loop that mail is moved by, nor is its preview."""
+    where: set[threading.Thread] = set()
+
+    def watched(pattern: str, rule: str) -> SubjectPattern:
+        where.add(threading.current_thread())
+        return compile_subject(pattern, rule)
+
+    for module in (exclusions_page, exclusions):
+        monkeypatch.setattr(module, "compile_subject", watched)
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        costly = "\r\n".join(f"(?:a|a|a|a){{0,150}}{number}" for number in range(5))
+        for do in ("try", "save"):
+            answer = await ana.post("/settings/exclusions", subjects=costly, do=do)
+            assert answer.status == (200 if do == "try" else 303)
+            if do == "try":
+                assert threading.main_thread() not in where
+        where.clear()
+        assert "(?:a|a|a|a)" in (await ana.get("/settings/exclusions")).text
+    assert where
+    assert threading.main_thread() not in where
 
 
 async def test_a_form_of_a_million_fields_is_refused(tmp_path: Path) -> None:

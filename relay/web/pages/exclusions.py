@@ -1,8 +1,9 @@
 """*My exclusions*: mail that is forwarded but not logged; and what that would have done to the last mails.
 
-An admin edits those of all here, too.
+An admin edits those of all here, too. Patterns are looked at in a thread: two hundred may take a second to compile.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,10 +85,10 @@ async def show(ask: Ask) -> Response:
 async def save(ask: Ask) -> Response:
     """Keep one's own list; or show first what it would have done."""
     form = _read(ask)
-    if problem := form.problem(ask.words, await _own(ask)):
+    if problem := await asyncio.to_thread(form.problem, ask.words, await _own(ask)):
         return await _page(ask, form, _of_all(ask), problem=problem, status=_UNPROCESSABLE)
     if ask.field("do") == "try":
-        skipped = await would_skip(ask, _layer(form, "exclude"))
+        skipped = await would_skip(ask, await asyncio.to_thread(_layer, form, "exclude"))
         return await _page(ask, form, _of_all(ask), skipped=skipped, tried=True)
     await change(ask, {"exclude": form.settings() if any(form.settings().values()) else None})
     return ask.redirect(HERE, said="saved")
@@ -96,7 +97,7 @@ async def save(ask: Ask) -> Response:
 async def save_for_all(ask: Ask) -> Response:
     """Keep the list of all."""
     form, kept = _read(ask), _of_all(ask)
-    problem = form.problem(ask.words, kept)
+    problem = await asyncio.to_thread(form.problem, ask.words, kept)
     if not problem:
         values = {
             f"logging.exclude.{kind}": lines
@@ -139,8 +140,10 @@ async def _page(
         changeable=may_change(ask, "exclude"),
         internal=ask.house.configuration.settings.logging.exclude.internal,
         place=ask.house.configuration.place("logging.exclude"),
-        left_out=_unusable(ask, entered.subjects if entered else ()),
-        left_out_of_all=_unusable(ask, ask.house.configuration.settings.logging.exclude.subjects),
+        left_out=await asyncio.to_thread(_unusable, ask, entered.subjects if entered else ()),
+        left_out_of_all=await asyncio.to_thread(
+            _unusable, ask, ask.house.configuration.settings.logging.exclude.subjects
+        ),
     )
 
 
