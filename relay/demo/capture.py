@@ -6,15 +6,18 @@ and for now.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from relay.demo.capture_session import CaptureSession
 from relay.demo.captured import Captured, Forward, Manners
+from relay.demo.service import some_port
 
 __all__ = ["Capture", "Captured", "Forward", "Manners"]
 
 _PATIENCE = 60.0
 """Seconds that starting and stopping may take."""
+_TRIES = 100
 
 
 class Capture:
@@ -86,6 +89,15 @@ class Capture:
         finally:
             self._loop.close()
 
+    async def _listen(self, talk: Callable[..., Awaitable[None]]) -> asyncio.Server:
+        """Any port is one that no outgoing connection gets, so that another hop can listen there when this one is away."""
+        if self.port:
+            return await asyncio.start_server(talk, self.host, self.port)
+        for _ in range(_TRIES):
+            with suppress(OSError):
+                return await asyncio.start_server(talk, self.host, some_port())
+        raise OSError("no free port")
+
     async def _serve(self) -> None:
         talks: set[asyncio.Task[None]] = set()
 
@@ -101,7 +113,7 @@ class Capture:
                 talks.discard(task)
 
         try:
-            server = await asyncio.start_server(talk, self.host, self.port)
+            server = await self._listen(talk)
         except OSError as trouble:
             self._trouble = trouble
             self._ready.set()

@@ -28,14 +28,15 @@ def free_ports(count: int, base: int = 0) -> list[int]:
     its ports free. Raises OSError when none are found.
     """
     for _ in range(_TRIES):
-        wanted = [base + n for n in range(count)] if base else [_some_port() for _ in range(count)]
+        wanted = [base + n for n in range(count)] if base else [some_port() for _ in range(count)]
         base = 0
         if len(set(wanted)) == count and all(_is_free(port) for port in wanted):
             return wanted
     raise OSError("no free ports")
 
 
-def _some_port() -> int:
+def some_port() -> int:
+    """Give a port below those that the system gives to outgoing connections; it may be taken."""
     return _LOWEST_PORT + secrets.randbelow(_HIGHEST_PORT - _LOWEST_PORT)
 
 

@@ -39,7 +39,7 @@ def test_mail_goes_by_mx(tmp_path: Path) -> None:
             "default": "direct",
             "routes": {"direct": {"kind": "mx", "port": exchanger.port, "limits": {"connections": 2}}},
             "select": [{"recipient_domain": f"*.{crm}", "route": "main"}],
-            "resolver": {"nameservers": ["127.0.0.1"], "port": dns.port, "timeout": "2s"},
+            "resolver": {"nameservers": ["127.0.0.1"], "port": dns.port, "timeout": "5s"},
         }
         changes = {"server": {"state_dir": f"{short}/state"}, "upstream": upstream}
         relay = prepare(tmp_path, smarthost, changes)

@@ -40,7 +40,7 @@ class DnsServer:
     def settings(self) -> ResolverSettings:
         """Give the settings that ask this server alone, and soon give up."""
         return ResolverSettings.model_validate(
-            {"nameservers": ["127.0.0.1"], "port": self.port, "timeout": "1s"}
+            {"nameservers": ["127.0.0.1"], "port": self.port, "timeout": "3s"}
         )
 
     async def __aenter__(self) -> Self:
