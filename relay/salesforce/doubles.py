@@ -30,9 +30,29 @@ _TIMES = 5
 _TRIES = 10
 _MOST = 100
 _COMPARED = {
-    "EmailMessage": """Subject FromAddress FromName ToAddress CcAddress BccAddress MessageDate RelatedToId TextBody
-        HtmlBody""",
-    "Task": "Subject Description WhoId WhatId OwnerId ActivityDate Status Priority Type",
+    "EmailMessage": (
+        "Subject",
+        "FromAddress",
+        "FromName",
+        "ToAddress",
+        "CcAddress",
+        "BccAddress",
+        "MessageDate",
+        "RelatedToId",
+        "TextBody",
+        "HtmlBody",
+    ),
+    "Task": (
+        "Subject",
+        "Description",
+        "WhoId",
+        "WhatId",
+        "OwnerId",
+        "ActivityDate",
+        "Status",
+        "Priority",
+        "Type",
+    ),
 }
 """What two records must have in common to be one mail, as far as it is visible."""
 _STORE = DoubtStore()
@@ -208,8 +228,7 @@ def _counts(row: RecordRow) -> bool:
 
 def _compared(object: str, shape: OrgShape) -> Sequence[str]:
     described: Description | None = shape.email_message if object == "EmailMessage" else shape.task
-    names = _COMPARED[object].split()
-    return [name for name in names if described is None or name in described.fields]
+    return [name for name in _COMPARED[object] if described is None or name in described.fields]
 
 
 def _alike(one: Row, ours: Row, fields: Sequence[str]) -> bool:

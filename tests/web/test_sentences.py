@@ -46,6 +46,7 @@ SPEAKING = [
     "salesforce/opportunity_choice",
     "salesforce/outcomes",
     "salesforce/making",
+    "salesforce/doubles",
     "salesforce/round",
     "salesforce/concluding",
     "salesforce/org",

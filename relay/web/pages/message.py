@@ -38,6 +38,7 @@ _TOLD = (
     "category",
     "code",
     "record",
+    "deleted",
     "reason",
     "by",
 )
