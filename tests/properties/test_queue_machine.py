@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
@@ -323,7 +324,7 @@ class QueueMachine(RuleBasedStateMachine):
 QueueMachine.TestCase.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-TestQueueMachine = QueueMachine.TestCase
+TestQueueMachine = pytest.mark.timeout(900)(QueueMachine.TestCase)  # thousands of commits
 
 
 def test_the_builders_start_where_the_clock_does() -> None:
