@@ -96,7 +96,12 @@ DROP_MARK = "DELETE FROM page_mark WHERE login_key = ? AND kind = ? AND subject 
 """It is not, any more."""
 MARKS = "SELECT subject, marked_at FROM page_mark WHERE login_key = ? AND kind = ?"
 """All of a kind."""
+ONCE = """
+INSERT INTO page_mark (login_key, kind, subject, marked_at) VALUES (?, 'form', ?, ?)
+ON CONFLICT (login_key, kind, subject) DO NOTHING"""
+"""A form is taken in, if it was not before; `marked_at` is when that may be forgotten."""
 PURGE = (
+    "DELETE FROM page_mark WHERE kind = 'form' AND marked_at <= ?",
     "DELETE FROM page_session WHERE expires_at <= ?",
     "DELETE FROM page_code WHERE expires_at <= ?",
     "DELETE FROM page_flow WHERE expires_at <= ?",
@@ -105,6 +110,7 @@ PURGE = (
 RESET, INVITE = "reset", "invite"
 """What links to choose a password are for."""
 _HOUR = 3_600_000_000
+_FORM_LASTS = 24 * _HOUR
 LINK_LASTS = {RESET: _HOUR, INVITE: 7 * 24 * _HOUR}
 """How long such a link works, in microseconds."""
 MAXIMUM_TRIES = 5
@@ -357,8 +363,13 @@ class PageStore:
         """Give all notes of a kind: subject and instant."""
         return {str(subject): _number(at) for subject, at in tx.execute(MARKS, (login_key, kind))}
 
+    def once(self, tx: Transaction, login_key: str, form: str, now: int) -> bool:
+        """Tell whether this form, by the name that it was given when it was shown, is taken in for the first time."""
+        tx.execute(ONCE, (login_key, form, now + _FORM_LASTS))
+        return tx.changes() > 0
+
     def purge(self, tx: Transaction, now: int) -> None:
-        """Forget sessions, codes and flows that are over."""
+        """Forget sessions, codes, flows and forms that are over."""
         for statement in PURGE:
             tx.execute(statement, (now,))
 

@@ -70,6 +70,12 @@ async def asked_by(page: Page) -> AsyncIterator[SalesforceClient]:
         await page.actions.client.close()
 
 
+async def related_to(page: Page, delivery: DeliveryId) -> tuple[str, ...]:
+    """Give the records that somebody named for a message."""
+    told = await page.house.database.read(lambda tx: RecordStore().recordings(tx, [delivery]))
+    return told[delivery].related_to
+
+
 async def lead_said(page: Page, delivery: DeliveryId, address: str) -> str:
     """Press *Create lead* as ana; give what is said of it."""
     ana = await page.signed_in("ana")
@@ -306,10 +312,7 @@ async def test_a_lead_whose_answer_was_lost_is_found_again(
         async with open_page(tmp_path, settings) as page, asked_by(page):
             assert await lead_said(page, kept[1], address) == "lead_made"
             assert await lead_said(page, kept[1], address) == "lead_made"
-            row = (await page.house.database.read(lambda tx: RecordStore().recordings(tx, [kept[1]])))[
-                kept[1]
-            ]
-            assert row.related_to == (salesforce.rows("Lead")[0]["Id"],)
+            assert await related_to(page, kept[1]) == (salesforce.rows("Lead")[0]["Id"],)
     assert len(salesforce.rows("Lead")) == 1
 
 
@@ -400,6 +403,35 @@ async def test_dismissing_gives_up_and_hides(tmp_path: Path) -> None:
         assert await state_of(page, message) is State.CANCELLED
         assert message not in (await ana.get("/attention")).text
         assert message not in (await ana.get("/diagnostics")).text
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "said"),
+    [
+        ("retry", {}, ("retried", "too_late")),
+        ("dismiss", {}, ("dismissed", "too_late")),
+        ("relate", {"record": "003000000000001AAA"}, ("related", "too_late")),
+        ("ignore", {"pattern": "anna@customer.example"}, ("ignored", "ignored")),
+    ],
+)
+async def test_what_is_sent_twice_is_done_once(
+    tmp_path: Path, verb: str, more: dict[str, str], said: tuple[str, str]
+) -> None:
+    """From another tab, after a restart: the second changes nothing, and says so instead of failing."""
+    seen = []
+    for number, expected in enumerate(said):
+        async with open_page(tmp_path) as page:
+            if number == 0:
+                message, key = await held(page, fault=None, unmatched=("anna@customer.example",))
+            ana = await page.signed_in("ana")
+            other = {"record": "003000000000002AAA"} if number else {}
+            answer = await ana.post(f"/attention/{verb}", delivery=str(key), **(more | other))
+            assert answer.location.endswith(f"said={expected}")
+            done = [one for one in await page.audited() if "settings.changed" not in one]
+            seen.append(
+                (await state_of(page, message), await related_to(page, key), page.rep("ana").exclude, done)
+            )
+    assert seen[0] == seen[1]
 
 
 async def test_nobody_acts_on_anothers_mail(tmp_path: Path) -> None:

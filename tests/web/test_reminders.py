@@ -1,5 +1,6 @@
 """Reminders on the page: add, edit, complete, put off, assign, delete, follow a mail up; the card of the sync; the calendar."""
 
+import asyncio
 import hashlib
 import re
 from datetime import date, timedelta
@@ -84,6 +85,24 @@ async def test_the_form_has_the_documented_fields(tmp_path: Path) -> None:
         assert one.values.details == "About\nprices"
         assert page.actions.woken == 1
         assert "Call &lt;Anna&gt;" in (await ana.get("/reminders")).text
+
+
+async def test_a_form_that_is_sent_twice_adds_one_reminder(tmp_path: Path) -> None:
+    """By a double click, by sending it again after a restart; changed and sent again it is another one."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        found = re.search(r'name="once" value="([^"]+)"', (await ana.get("/reminders/new")).text)
+        assert found is not None
+        form = {"title": "Call Anna", "once": found[1]}
+        for answer in await asyncio.gather(*(ana.post("/reminders", **form) for _ in range(2))):
+            assert answer.location.endswith("said=reminder_added")
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        assert (await ana.post("/reminders", **form)).location.endswith("said=reminder_added")
+        await only(page)
+        await ana.post("/reminders", **{**form, "title": "Call Bo"})
+        assert "Call Bo" in (await ana.get("/reminders?show=undated")).text
+        assert sum("reminder.added" in one for one in await page.audited()) == 2
 
 
 async def test_a_reminder_for_a_teammate_is_the_teammates(tmp_path: Path) -> None:

@@ -112,6 +112,11 @@ async def test_a_rep_retries_a_held_log_copy(tmp_path: Path) -> None:
         await ana.post(f"/deliveries/{key}/retry", role="log_copy")
         assert (await copy_of(page, message))[1] is State.QUEUED
         assert page.actions.woken == 1
+        await ana.post(f"/deliveries/{key}/stop", role="log_copy")
+        for verb in ("retry", "stop"):  # from another tab
+            answer = await ana.post(f"/deliveries/{key}/{verb}", role="log_copy")
+            assert answer.location.endswith("said=too_late")
+        assert (await copy_of(page, message))[1] is State.CANCELLED
 
 
 async def test_nobody_touches_anothers_delivery(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ async def verify(ask: Ask) -> Response:
     address = _read(ask.field("address", 320))
     if address is None:
         raise ask.refuse(400)
+    if ask.house.actions.directory().owner(address) is ask.rep:  # the same code, sent twice
+        return ask.redirect(HERE, said="address_added")
     code = ask.field("code", 40).upper().replace("-", "").replace(" ", "")
     subject = comparable_any_case(address)
 
@@ -152,10 +154,12 @@ async def remove(ask: Ask) -> Response:
     subject = comparable_any_case(address)
 
     def drop(tx: Transaction) -> bool:
-        ask.audit(tx, "address.removed", address=str(address))
         waited = subject in ask.house.store.pending_codes(tx, ask.key, PURPOSE, ask.now)
         ask.house.store.drop_codes(tx, ask.key, PURPOSE, subject)
-        return ask.house.changes.drop_address(tx, ask.rep.login, address) or waited
+        dropped = ask.house.changes.drop_address(tx, ask.rep.login, address) or waited
+        if dropped:
+            ask.audit(tx, "address.removed", address=str(address))
+        return dropped
 
     if not await ask.house.database.write(drop):
         raise ask.refuse()

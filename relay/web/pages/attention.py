@@ -126,13 +126,16 @@ def _chosen(ask: Ask) -> tuple[DeliveryId, ...]:
 
 
 async def _mine(ask: Ask, states: tuple[State, ...] = _OPEN) -> list[ListedDelivery]:
-    """Give those of them that are this rep's log copies and records. Raises 404 when there are none."""
-    selection = Selection(ids=_chosen(ask), login=ask.rep.login, states=states)
+    """Give those of them that are this rep's log copies and records, in these states.
+
+    Raises 404 when none is the rep's at all; that none is in these states any more is no fault: two tabs, two clicks.
+    """
+    selection = Selection(ids=_chosen(ask), login=ask.rep.login, states=tuple(State))
     listed = await ask.house.database.read(lambda tx: ask.house.queue.list(tx, selection, 500))
     found = [one for one in listed if one.role is not Role.RECIPIENT]
     if not found:
         raise ask.refuse()
-    return found
+    return [one for one in found if one.state in states]
 
 
 def _back(ask: Ask, said: str) -> Response:
@@ -141,8 +144,9 @@ def _back(ask: Ask, said: str) -> Response:
 
 async def retry(ask: Ask) -> Response:
     """Try one, or a whole group, again now."""
-    await _release(ask, await _mine(ask))
-    return _back(ask, "retried")
+    chosen = await _mine(ask)
+    await _release(ask, chosen)
+    return _back(ask, "retried" if chosen else "too_late")
 
 
 async def _release(ask: Ask, chosen: Sequence[ListedDelivery]) -> None:
@@ -179,13 +183,16 @@ async def dismiss(ask: Ask) -> Response:
             _carry_out(tx, ask, held, by_hand.cancel(ask.rep.login, in_english("dismissed")))
 
     await ask.house.database.write(unit)
-    return _back(ask, "dismissed")
+    return _back(ask, "dismissed" if chosen else "too_late")
 
 
 async def relate(ask: Ask) -> Response:
     """Have mail recorded on a record that the rep names by its id or by its address in Salesforce."""
-    chosen = [one for one in await _mine(ask) if one.role is Role.RECORD]
+    waiting = await _mine(ask)
+    chosen = [one for one in waiting if one.role is Role.RECORD]
     target = record_id(ask.field("record", 300))
+    if not waiting:
+        return _back(ask, "too_late")
     if not target or not chosen:
         return _back(ask, "no_record_id")
     await _name(ask, chosen, target)

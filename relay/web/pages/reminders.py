@@ -1,6 +1,7 @@
 """*Reminders*: add, edit, complete, put off, assign and delete them, and follow a sent mail up."""
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -67,6 +68,13 @@ class Form:
     message: str = ""
     was: Sequence[str] = ()
     """What the fields had when the form was opened (`_marks`): what nobody changed in it is not written."""
+    once: str = ""
+    """What an empty form is named by, so that what is sent twice is entered once."""
+
+    @property
+    def name(self) -> str:
+        """Give a name of the form with what was typed: gone back to and changed, it is another."""
+        return hashlib.sha256(repr(self).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 async def show(ask: Ask) -> Response:
@@ -89,7 +97,7 @@ async def show(ask: Ask) -> Response:
 
 async def show_new(ask: Ask) -> Response:
     """Show an empty form; with `message`, one that follows up that mail."""
-    form = Form(assignee=str(ask.rep.login))
+    form = Form(assignee=str(ask.rep.login), once=secrets.token_urlsafe(16))
     if ask.query("message"):
         form = await _follow_up(ask, form, ask.query("message"))
     return _form(ask, form)
@@ -138,6 +146,7 @@ def _read_form(ask: Ask) -> Form:
         ask.field("details", _LONGEST_DETAILS),
         ask.field("message"),
         tuple(ask.fields("was")),
+        ask.field("once", 40),
     )
 
 
@@ -185,6 +194,8 @@ async def add(ask: Ask) -> Response:
     )
 
     def unit(tx: Transaction) -> None:
+        if form.once and not ask.house.store.once(tx, ask.key, form.name, ask.now):
+            return  # sent twice: by a double click, a reload, or the way back
         made = STORE.add(tx, new, on=turned(tx, ask, whose), now=ask.now)
         ask.audit(tx, "reminder.added", whose.login, reminder=made.id)
 

@@ -7,7 +7,7 @@ is the same list, as it was when the page was loaded.
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -174,7 +174,7 @@ async def stop(ask: Ask) -> Response:
 async def retry(ask: Ask) -> Response:
     """Try the logging of a message again, now."""
     one = await _mine(ask)
-    act = by_hand.release() if one.state is State.HELD else by_hand.retry()
+    act = by_hand.release() if one is not None and one.state is State.HELD else by_hand.retry()
     return await act_on(ask, act, "retried")
 
 
@@ -219,12 +219,13 @@ async def act_on(ask: Ask, act: Act, said: str) -> Response:
     return ask.redirect("/today", said=said if changed else "too_late")
 
 
-async def _mine(ask: Ask) -> ListedDelivery:
-    selection = _selection(ask)
+async def _mine(ask: Ask) -> ListedDelivery | None:
+    """Give what the path names while it is open. Raises HTTPException 404 when it is not of who asks."""
+    selection = replace(_selection(ask), states=tuple(State))
     found = await ask.house.database.read(lambda tx: ask.house.queue.list(tx, selection, 1))
     if not found:
         raise ask.refuse()
-    return found[0]
+    return found[0] if found[0].state in _OPEN else None
 
 
 def _selection(ask: Ask) -> Selection:
