@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
-import idna
-
 from relay.errors import AddressError, NonAsciiAddress
 
 MAXIMUM_LOCAL = 64
@@ -52,7 +50,7 @@ class Address:
         return f"{self.local}@{self.domain}" if self.domain else self.local
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def parse_mailbox(text: str, *, smtputf8: bool = False) -> Address:
     """Read `Local-part "@" ( Domain / address-literal )` of RFC 5321 §4.1.2, and nothing more lenient.
 
@@ -105,7 +103,7 @@ def parse_literal(domain: str) -> IPv4Address | IPv6Address:
     raise AddressError("the domain is not an address literal")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def ascii_domain(domain: str) -> str:
     """Give a domain in lower-case A-labels, the form that DNS and comparisons use (RFC 5891 §4).
 
@@ -131,6 +129,8 @@ def _ascii_label(label: str) -> str:
     if len(label) > _MAXIMUM_LABEL:
         raise AddressError(f"a label of the domain is longer than {_MAXIMUM_LABEL} octets")
     try:
+        import idna  # few domains need its tables
+
         return idna.alabel(unicodedata.normalize("NFC", label.lower())).decode()
     except UnicodeError as exc:
         raise AddressError("a label of the domain is not an IDNA2008 U-label") from exc

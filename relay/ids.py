@@ -26,14 +26,14 @@ LARGEST = 2**63 - 1
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 
-@lru_cache(maxsize=4096)  # each message is named by both forms some ten times while it passes
+@lru_cache(maxsize=512)  # each message is named by both forms some ten times while it passes, then no more
 def queue_id_of(number: int) -> QueueId:
     """Write the number of a message as its queue id."""
     pairs = [_PAIRS[(number >> shift) & 1023] for shift in range(50, -10, -10)]
     return QueueId(_ALPHABET[number >> 60] + "".join(pairs))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def number_of(queue_id: str) -> int:
     """Read a queue id back; any case, with the look-alikes of Crockford's alphabet.
 

@@ -3,7 +3,6 @@
 Pure. A value is repeated only where it cannot be a secret: one of a closed set of words, a number, a duration.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -67,6 +66,8 @@ def explain(error: ErrorDetails) -> Finding:
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """Find the known word that was probably meant."""
+    import difflib  # only mistakes need it
+
     close = difflib.get_close_matches(word.lower(), list(words), n=1, cutoff=0.6)
     return close[0] if close else None
 

@@ -9,8 +9,6 @@ import zoneinfo
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from email_validator import EmailNotValidError, validate_email
-
 from relay.address import ascii_domain, comparable_any_case, parse_mailbox
 from relay.errors import AddressError
 
@@ -32,6 +30,8 @@ def address_problem(text: str) -> str | None:
     """Check a mail address; it need not be deliverable, nor its domain a public one."""
     if _ORDINARY.fullmatch(text) and text.index("@") <= 64 and len(text) <= 254:
         return None  # what nearly all are; the library takes 40 times as long to say so
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         validate_email(
             text,

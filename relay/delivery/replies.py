@@ -80,7 +80,7 @@ class ReplyReader:
         self.malformed, self._rest, self._lines = why, b"", []
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)  # what a hop says of every message; a reply that names the message comes once
 def _single(line: bytes) -> Reply | None:
     match = _LINE.match(line)
     if match is None or match[2] == b"-":
