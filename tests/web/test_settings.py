@@ -1,5 +1,6 @@
 """Settings that people change on the page: in force at once, within what the settings and an admin allow."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -376,6 +377,15 @@ async def test_patterns_that_cannot_be_used_are_refused(tmp_path: Path, form: di
 
 
 # App passwords
+
+
+async def test_an_app_password_that_two_tabs_make_at_once_is_made_once(tmp_path: Path) -> None:
+    """One of them shows it, the others say that the name is taken."""
+    async with open_page(tmp_path) as page:
+        ana = await page.signed_in("ana")
+        made = [ana.post("/settings/mail/tokens", name="Phone") for _ in range(3)]
+        assert sorted(answer.status for answer in await asyncio.gather(*made)) == [200, 422, 422]
+        assert [token.name for token in page.rep("ana").tokens] == ["Laptop", "Phone"]
 
 
 async def test_an_app_password_works_at_once_and_no_longer_when_revoked(tmp_path: Path) -> None:

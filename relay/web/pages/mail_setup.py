@@ -14,7 +14,7 @@ from relay.directory.model import Token
 from relay.directory.passwords import digest_of, new_token
 from relay.directory.store import ORIGIN
 from relay.directory.throttle import Attempt, network_of
-from relay.errors import AddressError, CommandError, RelayError
+from relay.errors import AddressError, CommandError, RelayError, StorageError
 from relay.ids import number_of, queue_id_of
 from relay.policy.decision import Refuse
 from relay.policy.exclusions import recipient_exclusion
@@ -99,6 +99,12 @@ async def make(ask: Ask) -> Response:
         await ask.house.database.write(keep)
     except CommandError:
         return _page(ask, problem=ask.words("mail_setup.too_many"), status=_UNPROCESSABLE)
+    except StorageError:  # of one name there is one, and another tab may just have made it
+        await ask.house.actions.take_changes()
+        ask.someone = ask.house.actions.directory().by_login(ask.rep.login)
+        if name not in {token.name for token in ask.rep.tokens}:
+            raise
+        return _page(ask, problem=ask.words("mail_setup.name_taken"), status=_UNPROCESSABLE)
     await ask.house.actions.take_changes()
     ask.someone = ask.house.actions.directory().by_login(ask.rep.login)
     # Shown in the answer itself, not behind a redirect: it is kept nowhere.
