@@ -131,10 +131,10 @@ def test_the_closing_line_as_json() -> None:
 
 
 def test_events_as_text_on_a_terminal() -> None:
-    """On a terminal a line is for people, with the whole queue id."""
+    """On a terminal a line is for people, with the whole queue id, and the time in UTC whatever the time zone."""
     lines = written(LogsSettings(), ACCEPTED, DEFERRED, CLOSED, stream=Terminal())
-    clock = time.strftime("%H:%M:%S", time.localtime(AT // 1_000_000))
-    later = time.strftime("%H:%M:%S", time.localtime(AT // 1_000_000 + 60))
+    clock = time.strftime("%H:%M:%S", time.gmtime(AT // 1_000_000))
+    later = time.strftime("%H:%M:%S", time.gmtime(AT // 1_000_000 + 60))
     assert lines == [
         f"{clock} accepted  {ID}  ana <ana@example.com> -> bob@buyer.example, eve@buyer.example  48 KiB"
         "  TLSv1.3 TLS_AES_256_GCM_SHA384  2 recipients, log copy added  [logging.mode (config.yaml:12)]",
