@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.storage.database import Row, Transaction, Value
 
-SIZES = (64, 48, 32, 24, *range(16, 0, -1))
+SIZES = (32, 16, 12, 8, 6, 4, 3, 2, 1)
 """How many rows one statement adds: some kinds of statements, each prepared once."""
 _LISTS = (64, 32, 16, 8, 4, 2, 1)
 """How many values a list has; the last one stands there again and again where there are fewer."""
