@@ -7,6 +7,8 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
+from relay.demo import service
+
 PROGRAMS = {
     "strace": ("strace",),
     "swaks": ("swaks",),
@@ -50,6 +52,17 @@ def pytest_configure() -> None:
     """Have the programs that tests start heed Ctrl-C, also where a shell has started the tests in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    _keep_to_own_ports()
+
+
+def _keep_to_own_ports() -> None:
+    """Give each worker ports of its own: what one has chosen for a relay that is about to start, no other takes."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = (service._HIGHEST_PORT - service._LOWEST_PORT) // int(
+        os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    )
+    lowest = service._LOWEST_PORT + number * share
+    vars(service).update(_LOWEST_PORT=lowest, _HIGHEST_PORT=lowest + share)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -47,7 +47,7 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
 
-_LIMIT = 30.0
+_LIMIT = 90.0
 
 
 @contextmanager
