@@ -47,7 +47,7 @@ async def send_chunks(
 ) -> None:
     """Write the chunks of the content, each only when `may_write` is set; call `progress` after each.
 
-    So no more than one chunk stands beside what the transport holds back.
+    So no more than one chunk is in memory, as long as the hop takes it or while the next one is read.
     Raises Unsendable when the content cannot be read, having logged why, and when it does not end with a line end.
     """
     try:
@@ -69,6 +69,7 @@ async def _send_chunks(
         async for chunk in chunks:
             sink.write(chunk)
             tail = (tail + chunk[-2:])[-2:]
+            del chunk  # it waits in the transport, if at all
             await may_write.wait()
             progress()
     finally:

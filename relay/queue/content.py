@@ -79,6 +79,7 @@ class SpoolContent:
         try:
             while chunk := await loop.run_in_executor(self._pool, file.next):
                 yield chunk
+                del chunk  # while the next one is read
         except OSError as exc:
             raise StorageUnavailable(f"the spool file {self._name} cannot be read: {exc.strerror}") from exc
         finally:
@@ -176,3 +177,4 @@ def _pieces(spool: SpoolFiles, name: str, skips: tuple[tuple[int, int], ...]) ->
             while start < end and (chunk := file.read(min(CHUNK, end - start))):
                 start += len(chunk)
                 yield chunk
+                del chunk  # while the next one is read

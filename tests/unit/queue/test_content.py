@@ -2,13 +2,16 @@
 
 import asyncio
 import io
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.delivery.streaming import send_chunks
 from relay.errors import StorageUnavailable
+from relay.ids import QueueId
 from relay.queue.content import CHUNK, MemoryContent, SpoolContent, read_original, reader_of
 from relay.queue.model import StoredContent
 from relay.queue.report import FULL_LIMIT, HEADER_LIMIT
@@ -47,6 +50,13 @@ def stored(
     return StoredContent(PREFIX, skips, len(SENT) if octets is None else octets, content, spool)
 
 
+class Taking:
+    """A hop that takes everything at once."""
+
+    def write(self, data: bytes) -> None:
+        """Let go of it."""
+
+
 async def everything(reader) -> list[bytes]:
     """Give all chunks."""
     return [chunk async for chunk in reader.chunks()]
@@ -61,6 +71,28 @@ async def test_prefix_first_and_skips_left_out():
         assert spooled.inline() is None
         assert b"".join(await everything(spooled)) == SENT
         assert memory.octets == spooled.octets == len(SENT)
+
+
+async def test_a_chunk_that_was_sent_is_let_go_before_the_next_is_read(pool, tmp_path):
+    """Sending from the spool to a hop that takes it takes the memory of one chunk, whatever the size."""
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 70 + b"\r\n" + bytes(CHUNK * 8 - 2) + b"\r\n")
+
+    class OnDisk:
+        def open(self, name: str):
+            return path.open("rb")
+
+    reader = SpoolContent(stored(None, skips=()), "x", OnDisk(), pool)
+    may_write = asyncio.Event()
+    may_write.set()
+    asyncio.get_running_loop().set_debug(False)  # it keeps results for its own sake
+    tracemalloc.start()
+    try:
+        await send_chunks(reader, QueueId("0123456789ABC"), Taking(), may_write, lambda: None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.8 * CHUNK
 
 
 async def test_chunks_are_of_bounded_size(pool):
