@@ -15,6 +15,7 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from relay.demo.service import free_ports
 from relay.outcome import Bounced, Sent
 from tests.conftest import program
 from tests.support.hop import ScriptedHop
@@ -73,9 +74,7 @@ class _Sink:
 @contextmanager
 def smtp_sink(folder: Path, *options: str) -> Iterator[_Sink]:
     """Run Postfix's smtp-sink on a free port; it writes each message into the folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     command = [program("smtp-sink"), *options, "-d", str(folder / "m")]
     if os.geteuid() == 0:
         command += ["-u", "root"]

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
+from relay.demo.service import free_ports
 from tests.support.stock import Stock, StockHandler, open_stock
 from tests.support.submission import PLAIN, Front, client_tls, open_front, server_tls
 from tests.support.talk import Talk, until
@@ -369,9 +369,7 @@ async def test_a19_stopping_tells_idle_clients(tmp_path: Path) -> None:
         talk = await Talk.open(front.port("gateway"))
         await front.submission.stop(5.0)
         assert (await talk.rest()).startswith(b"421 4.3.2")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     controller = Controller(StockHandler(), hostname="127.0.0.1", port=port)
     controller.start()
     try:
