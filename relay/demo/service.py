@@ -13,8 +13,8 @@ from pathlib import Path
 _PAUSE = 0.05
 _TRIES = 100
 _LOWEST_PORT, _HIGHEST_PORT = 10_000, 32_000
-_START_LIMIT = 60.0
-_STOP_LIMIT = 30.0
+_START_LIMIT = 120.0
+_STOP_LIMIT = 60.0
 
 
 class ServiceFailed(Exception):

@@ -87,7 +87,7 @@ def test_killed_between_two_slices_of_a_verb(tmp_path: Path) -> None:
             assert again.returncode == 0, again.stderr
             return stage.states() == {"held": 15 * 101}
 
-        eventually(held)
+        eventually(held, limit=120.0)
         assert stage.service.stop() == 0
         left = stage.snapshot()
         stage.hop_back()

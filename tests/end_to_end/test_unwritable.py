@@ -66,7 +66,7 @@ def test_a_spool_that_takes_no_file(tmp_path: Path, spool: Path) -> None:
             assert _submit(relay, "again", LARGE).startswith(b"250 ")
             relay.mail_for("again@buyer.example")
             begun.say("QUIT")
-        assert relay.service.stop(limit=15.0) == 0
+        assert relay.service.stop(limit=25.0) == 0
         assert "Traceback" not in relay.service.logs()
 
 
