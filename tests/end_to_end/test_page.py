@@ -13,7 +13,7 @@ import pytest
 import yaml
 from playwright.async_api import expect
 
-from relay.demo.salesforce.faults import Action, Injected
+from relay.demo.salesforce.faults import Action, Injected, maintenance
 from relay.demo.salesforce.simulator import Simulator
 from relay.demo.service import free_ports
 from relay.directory.passwords import hash_password
@@ -310,7 +310,7 @@ async def test_reminders_in_step_with_salesforce(house: House, browser: Browser,
         done = "/reminders?show=done"
         await shown(window, "Call Anna", done, javascript=False)
 
-        salesforce.inject(Injected(Action.RESET_BEFORE, times=None))
+        salesforce.inject(maintenance(times=None))
         await _add(window, "While it was down", str(today))
         assert all(row["Subject"] != "While it was down" for row in house.tasks())
         salesforce.clear_faults()
