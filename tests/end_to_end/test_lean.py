@@ -9,7 +9,7 @@ from relay.demo.capture import Capture
 from tests.support.running import PASSWORD, prepare
 
 LIBRARIES = {
-    "argon2", "click", "dns", "http.client", "httpx", "jinja2", "jwt", "prometheus_client", "requests", "rich",
+    "argon2", "click", "difflib", "dns", "http.client", "httpx", "jinja2", "jwt", "prometheus_client", "requests", "rich",
     "simple_salesforce", "starlette", "typer", "urllib3", "uvicorn", "zeep",
 }  # fmt: skip
 PARTS = re.compile(
