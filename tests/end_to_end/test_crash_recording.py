@@ -120,22 +120,25 @@ def test_killed_while_recording(tmp_path: Path, salesforce: Simulator, point: Po
 def test_killed_while_salesforce_is_at_work(tmp_path: Path, salesforce: Simulator) -> None:
     """Killed and started again before Salesforce has carried the call out: it is waited for, and not made once more."""
     salesforce.add("Contact", LastName="Victim", Email=VICTIM)
-    salesforce.inject(Injected(Action.LATE, path=r"/composite/?$", nth=2, seconds=40.0))
-    with crash_stage(tmp_path, _settings(salesforce, tmp_path)) as stage:
+    salesforce.inject(Injected(Action.LATE, path=r"/composite/?$", nth=2, seconds=600.0))
+    patient = {"salesforce": {"timeout": "60s"}}  # so long it may be at work on a call
+    with crash_stage(tmp_path, with_changes(_settings(salesforce, tmp_path), patient)) as stage:
         stage.start()
         with Load(stage.relay.gateway, senders=0) as load:
             load.submit_content("victim", [VICTIM], ATTACHED)
             eventually(
                 lambda: sum(one.operation == "composite" for one in salesforce.calls),
                 lambda made: made == 2,
-                20.0,
+                60.0,
             )
         stage.service.kill()
         assert _rows(stage) == {"started": 1}
         assert salesforce.rows("EmailMessage") == []
         stage.start()
-        eventually(lambda: "not known yet" in str(stage._ask("SELECT reason FROM delivery")))
-        salesforce.advance(timedelta(seconds=40))
+        eventually(lambda: "not known yet" in str(stage._ask("SELECT reason FROM delivery")), limit=50.0)
+        salesforce.advance(timedelta(seconds=600))
+        eventually(lambda: salesforce.rows("EmailMessage"))
+        assert stage.service.run("records", "retry", "--all").returncode == 0
         stage.wait_until_empty()
         (made,) = salesforce.rows("EmailMessage")
         assert stage._ask("SELECT state, salesforce_id, pending FROM record") == [("made", made["Id"], 0)]

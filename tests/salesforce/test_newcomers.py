@@ -44,7 +44,7 @@ async def test_a_newcomer_that_is_made_late(tmp_path: Path, salesforce: Simulato
     async with recording_house(
         tmp_path, salesforce, match, start=False, more="  timeout: 3s\n", kind="jwt"
     ) as house:
-        salesforce.inject(Injected(Action.LATE, path=f"/sobjects/{object}/?$", seconds=40.0))
+        salesforce.inject(Injected(Action.LATE, path=f"/sobjects/{object}/?$", seconds=600.0))
         house.start()
         message = await house.accept(STRANGER)
         await house.tried(message)
@@ -57,7 +57,7 @@ async def test_a_newcomer_that_is_made_late(tmp_path: Path, salesforce: Simulato
             for one in (message, other):
                 while "not known yet" not in (await house.delivery(one)).reason:  # noqa: ASYNC110 - it is in the store
                     await asyncio.sleep(0.01)
-        salesforce.advance(timedelta(seconds=40))
+        salesforce.advance(timedelta(seconds=600))
         async with asyncio.timeout(30):
             while not salesforce.rows(object):  # noqa: ASYNC110 - it is in another thread
                 await asyncio.sleep(0.01)

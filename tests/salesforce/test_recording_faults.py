@@ -77,7 +77,7 @@ async def test_made_after_nobody_waited_any_more(tmp_path: Path, salesforce: Sim
     """Salesforce goes on with a call that was given up: tried at once by hand, the mail still is there once."""
     people(salesforce, 1)
     async with recording_house(tmp_path, salesforce, start=False, more="  timeout: 3s\n") as house:
-        salesforce.inject(Injected(Action.LATE, path=r"/composite/?$", nth=2, seconds=40.0))
+        salesforce.inject(Injected(Action.LATE, path=r"/composite/?$", nth=2, seconds=600.0))
         house.start()
         message = await house.accept()
         await house.tried(message)
@@ -89,7 +89,7 @@ async def test_made_after_nobody_waited_any_more(tmp_path: Path, salesforce: Sim
             while "not known yet" not in (await house.delivery(message)).reason:  # noqa: ASYNC110 - it is in the store
                 await asyncio.sleep(0.01)
         assert (await house.row(message)).state is RecordState.STARTED
-        salesforce.advance(timedelta(seconds=40))
+        salesforce.advance(timedelta(seconds=600))
         async with asyncio.timeout(30):
             while not salesforce.rows("EmailMessage"):  # noqa: ASYNC110 - it is in another thread
                 await asyncio.sleep(0.01)
