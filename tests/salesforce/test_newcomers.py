@@ -42,7 +42,7 @@ async def test_a_newcomer_that_is_made_late(tmp_path: Path, salesforce: Simulato
     object = {"create_lead": "Lead", "create_contact": "Contact"}[nobody]
     match = f"  match: {{nobody: {nobody}}}"
     async with recording_house(
-        tmp_path, salesforce, match, start=False, more="  timeout: 3s\n", kind="jwt"
+        tmp_path, salesforce, match, start=False, more="  timeout: 8s\n", kind="jwt"
     ) as house:
         salesforce.inject(Injected(Action.LATE, path=f"/sobjects/{object}/?$", seconds=600.0))
         house.start()

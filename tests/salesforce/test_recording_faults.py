@@ -76,7 +76,7 @@ async def test_a_timeout(tmp_path: Path, salesforce: Simulator) -> None:
 async def test_made_after_nobody_waited_any_more(tmp_path: Path, salesforce: Simulator) -> None:
     """Salesforce goes on with a call that was given up: tried at once by hand, the mail still is there once."""
     people(salesforce, 1)
-    async with recording_house(tmp_path, salesforce, start=False, more="  timeout: 3s\n") as house:
+    async with recording_house(tmp_path, salesforce, start=False, more="  timeout: 8s\n") as house:
         salesforce.inject(Injected(Action.LATE, path=r"/composite/?$", nth=2, seconds=600.0))
         house.start()
         message = await house.accept()
