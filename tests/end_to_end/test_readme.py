@@ -7,6 +7,7 @@ import pytest
 from tests.support.tour import PAGE, blocks_of, normal, played
 
 
+@pytest.mark.timeout(600)  # on a starved machine both take minutes
 @pytest.mark.peer("swaks", "curl")
 def test_the_readme_shows_what_really_happens() -> None:
     """Every block of output is what the commands above it print today, numbers and names of the day apart."""

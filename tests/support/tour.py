@@ -210,7 +210,7 @@ def played() -> dict[str, str]:
         [sys.executable, "-m", "relay", "demo"],
         capture_output=True,
         encoding="utf-8",
-        timeout=2 * _LIMIT,
+        timeout=5 * _LIMIT,
         check=True,
         env=dict(os.environ) | {"NO_COLOR": "1"},
     )
