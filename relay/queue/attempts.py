@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from operator import is_
 
 from relay.delivery_kind import Role, Transport
@@ -37,6 +38,27 @@ class _Run:
     def __init__(self) -> None:
         self.overdue = False
         self.task: asyncio.Task[None] | None = None
+
+
+class _UnderWay:
+    """Counts what of one claim is under way, and says when all has ended.
+
+    No closure: compiled, it would be in a cycle with all that its function knows, the content too, until the collector comes.
+    """
+
+    __slots__ = ("_ended", "_left")
+
+    def __init__(self, left: int, ended: Callable[[], None]) -> None:
+        self._left = left
+        self._ended = ended
+
+    def one_more(self) -> None:
+        self._left += 1
+
+    def one_ended(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self._ended()
 
 
 class Attempts:
@@ -86,26 +108,28 @@ class Attempts:
         """
         courier = self._couriers[claimed.deliveries[0].transport]
         groups = self._groups(courier, claimed)
-        left = len(groups)
-
-        def one_ended() -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                ended()
-
-        def settle_rest(deliveries: Sequence[Delivery], outcomes: Mapping[DeliveryId, Outcome]) -> None:
-            nonlocal left
-            left += 1
-            self.own(self._settle_rest(claimed, deliveries, outcomes, beside, one_ended))
-
+        under_way = _UnderWay(len(groups), ended)
         unsent, beside = None, ALONE
-        if left > 1 and courier.transport is Transport.SMTP:
+        if len(groups) > 1 and courier.transport is Transport.SMTP:
             beside = self._beside(courier, claimed, groups)
-            unsent = Unsent(left, self._settler.rules.gather, settle_rest)
+            rest = partial(self._begin_rest, claimed, beside, under_way)
+            unsent = Unsent(len(groups), self._settler.rules.gather, rest)
         for group in groups:
             run = _Run()
-            run.task = self.own(self._attempt(courier, claimed, group, run, unsent, beside, one_ended))
+            run.task = self.own(
+                self._attempt(courier, claimed, group, run, unsent, beside, under_way.one_ended)
+            )
+
+    def _begin_rest(
+        self,
+        claimed: ClaimedMessage,
+        beside: Beside,
+        under_way: "_UnderWay",
+        deliveries: Sequence[Delivery],
+        outcomes: Mapping[DeliveryId, Outcome],
+    ) -> None:
+        under_way.one_more()
+        self.own(self._settle_rest(claimed, deliveries, outcomes, beside, under_way.one_ended))
 
     def _beside(
         self, courier: Courier, claimed: ClaimedMessage, groups: Sequence[Sequence[Delivery]]

@@ -1,6 +1,7 @@
 """The queue at work over a real database: whatever happens to an attempt, nothing accepted is lost."""
 
 import asyncio
+import gc
 import logging
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 
 from relay.errors import StorageError, StorageUnavailable
 from relay.outcome import Deferred, Held, Skipped
-from relay.queue.model import State
+from relay.queue.model import ClaimedMessage, State
 from relay.queue.rules import Room
 from relay.queue.runner import _HURRIED
 from relay.queue.selection import Selection
@@ -45,6 +46,21 @@ async def test_a_message_is_attempted_at_once_and_closed(house):
     assert copied.data["targets"] == ["emailtosalesforce@a1…om"]
     assert closed.name == "message.closed"
     assert (closed.data["sent"], closed.data["failed"], closed.data["logged"]) == (1, 0, "sent")
+
+
+@pytest.mark.parametrize("key", [lambda _: None, lambda delivery: delivery.target], ids=["together", "apart"])
+async def test_what_a_message_is_made_of_goes_by_itself(house, key):
+    """No cycle keeps it until the garbage collector comes, which is seldom: that would be a thousand mails in memory."""
+    house.courier.key = key
+    gc.collect()
+    gc.disable()
+    try:
+        messages = [await house.accept(to_recipient(), log_copy()) for _ in range(3)]
+        for message in messages:
+            await house.wait_for(message, "sent")
+        await until(lambda: not any(isinstance(one, ClaimedMessage) for one in gc.get_objects()))
+    finally:
+        gc.enable()
 
 
 async def test_a_caller_who_is_cancelled_changes_nothing(house):
