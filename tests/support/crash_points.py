@@ -189,7 +189,12 @@ def _connecting() -> None:
 def _after_mail() -> None:
     from relay.delivery.connection import Connection
 
-    after(Connection, "_write", lambda self, data: of_victim(self._current) and data.startswith(b"MAIL"))
+    def begins_victim(self: Any, data: bytes) -> bool:
+        # Its commands may also leave behind a RSET, or behind the final dot of the mail before it.
+        transactions = (self._current, self._following)
+        return any(of_victim(each) and each.prepared.mail in data for each in transactions)
+
+    after(Connection, "_write", begins_victim)
 
 
 @at("10d")
