@@ -28,7 +28,7 @@ WORKLOADS = (
     Workload("5 KB, 10 sessions, reused connections", 3000, 5000, 10, True, 4.0, 0.2),
     Workload("5 KB, 50 sessions, one message per connection", 2000, 5000, 50, False, 3.5, 0.25),
     Workload("5 KB, 10 sessions, one message per connection", 2000, 5000, 10, False, 2.5, 0.25),
-    Workload("5 KB, 1 session", 600, 5000, 1, False, 1.5, 0.4),
+    Workload("5 KB, 1 session", 2000, 5000, 1, False, 1.5, 0.4),
     Workload("1 MB, 10 sessions", 150, 1_000_000, 10, False, 1.2, 0.6),
     Workload("20 MB, 10 sessions", 20, 20_000_000, 10, False, 1.2, 0.6),
 )

@@ -3,15 +3,19 @@
 import asyncio
 import base64
 import json
+import subprocess
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from bench.auth import answer
 from bench.load import Load, run
-from bench.peers import password
+from bench.peers import Peer, password
+from bench.rates import counting_sink, measure
 from bench.sink import STAMP, Arrivals, Hop
+from bench.workloads import Workload
 
 
 @pytest.fixture
@@ -79,3 +83,26 @@ def test_the_auth_server_compares(login: str, secret: str, verdict: str) -> None
 def test_the_auth_server_is_silent_when_greeted() -> None:
     """VERSION and CPID need no answer."""
     assert answer("VERSION\t1\t0\n") == answer("CPID\t17\n") == ""
+
+
+class Nobody(Peer):
+    """A peer that is not there: the load client sends to the sink itself."""
+
+    def cpu(self) -> float:
+        """Nobody takes no time."""
+        return 0.0
+
+
+@pytest.mark.peer("postfix")
+def test_each_run_waits_for_its_own_messages(tmp_path: Path) -> None:
+    """A run has ended when all it sent has arrived, whatever came before; one that cannot be sent is an error."""
+    load = Workload("some", 40, 500, 4, True, 0, 0)
+    with counting_sink() as sink:
+        peer = Nobody(tmp_path, sink.port)
+        peer.port = sink.port
+        for runs in (1, 2, 3):
+            assert measure(peer, sink, load).rate > 0
+            assert sink.count == runs * load.messages
+        sink.stop()
+        with pytest.raises(subprocess.CalledProcessError):
+            measure(peer, sink, load)
