@@ -12,7 +12,7 @@ import pytest
 
 from bench.auth import answer
 from bench.load import Load, run
-from bench.peers import Peer, password
+from bench.peers import Peer, free_port, password
 from bench.rates import counting_sink, measure
 from bench.sink import STAMP, Arrivals, Hop
 from bench.workloads import Workload
@@ -103,6 +103,6 @@ def test_each_run_waits_for_its_own_messages(tmp_path: Path) -> None:
         for runs in (1, 2, 3):
             assert measure(peer, sink, load).rate > 0
             assert sink.count == runs * load.messages
-        sink.stop()
+        peer.port = free_port()
         with pytest.raises(subprocess.CalledProcessError):
             measure(peer, sink, load)
