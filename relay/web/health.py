@@ -24,7 +24,7 @@ from relay.config.types import SocketAddress
 from relay.errors import CommandError
 from relay.metrics import CONTENT_TYPE
 from relay.web.listening import BACKLOG, TRY_AGAIN, bind
-from relay.web.patience import Patience, PatientProtocol
+from relay.web.patience import Patience, PatientProtocol, in_pieces
 
 _log = logging.getLogger(__name__)
 _CONNECTIONS = 64
@@ -143,7 +143,7 @@ class HttpServer:
 
         Protocol.patience = patience or Patience()
         config = uvicorn.Config(
-            app,
+            in_pieces(app),
             http=Protocol,
             ws="none",
             lifespan="off",

@@ -1,14 +1,18 @@
 """HTTP connections that end when the client takes too long: over its request, over a body, over reading the answer.
 
 uvicorn limits the time between two requests alone. Without this, a few hundred clients that send an octet a second
-would take every place from those who want to use the page (CWE-400, "slowloris").
+would take every place from those who want to use the page (CWE-400, "slowloris"). Who is slow and goes on is waited for.
 """
 
 import asyncio
 from dataclasses import dataclass
 
 import h11
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+PIECE = 65_536
+"""Octets of an answer that are handed on at once, and that may wait to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class PatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to look."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=PIECE)  # over TLS it would be eight times as much
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -51,10 +56,15 @@ class PatientProtocol(H11Protocol):
         self._received += len(data)
         super().data_received(data)
 
+    def resume_writing(self) -> None:
+        """Begin to count anew: some of the answer was taken."""
+        super().resume_writing()
+        self._phase = ()
+
     def _look(self) -> None:
         now, state = self.loop.time(), self.conn.their_state
         waits = self.flow.write_paused or self.transport.is_closing()
-        phase = (self.cycle, state, waits)
+        phase = (self.cycle, state, waits, waits and self.transport.get_write_buffer_size())
         if phase != self._phase:
             self._phase, self._since, self._received = phase, now, 0
         if now - self._since > self._allowed(state, waits=waits):
@@ -71,3 +81,19 @@ class PatientProtocol(H11Protocol):
         if state is h11.SEND_BODY:
             return min(patience.body + self._received / patience.rate, patience.most)
         return float("inf")  # it is our turn
+
+
+def in_pieces(app: ASGIApp) -> ASGIApp:
+    """Hand answers on as fast as the client takes them, so that it shows how far it is: large ones are made whole."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_some(message: Message) -> None:
+            body = message.get("body", b"")
+            for at in range(0, len(body) - PIECE, PIECE):
+                await send({**message, "body": body[at : at + PIECE], "more_body": True})
+            left = max(len(body) - 1, 0) // PIECE * PIECE
+            await send({**message, "body": body[left:]} if left else message)
+
+        await app(scope, receive, send_some)
+
+    return answer

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from relay.config.types import SocketAddress
 from relay.web.health import HttpServer
+from relay.web.listening import bind
 from relay.web.patience import Patience
 from tests.support.page import Visitor, open_page
 from tests.support.submission import client_tls, server_tls
@@ -42,10 +44,14 @@ class Answering:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, patience: Patience = HURRIED) -> AsyncIterator[SocketAddress]:
-    """Serve over TLS on loopback."""
-    server = HttpServer(app, tls=server_tls(), connections=4, patience=patience)
-    bound = await server.start(SocketAddress("127.0.0.1", 0))
+async def serving(
+    app: ASGIApp, patience: Patience = HURRIED, *, tls: bool = True
+) -> AsyncIterator[SocketAddress]:
+    """Serve on loopback."""
+    server = HttpServer(app, tls=server_tls() if tls else None, connections=4, patience=patience)
+    listener, bound = await bind(SocketAddress("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # what is on its way is little
+    await server.serve(listener, bound)
     assert isinstance(bound, SocketAddress)
     try:
         yield bound
@@ -137,6 +143,31 @@ async def test_who_does_not_read_the_answer_is_hung_up_on() -> None:
             assert b"hello" in await asked(where)
         for _, writer in deaf:
             writer.transport.abort()
+
+
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+@pytest.mark.parametrize("tls", [True, False], ids=["TLS", "plain"])
+async def test_who_reads_steadily_may_take_longer(connection: str, *, tls: bool) -> None:
+    """A large answer over a slow line comes whole, though it takes longer than one that stands still may."""
+    loop = asyncio.get_running_loop()
+    patience = Patience(head=0.4, body=0.4, rate=100_000, most=20.0, stall=2.0)
+    async with serving(Answering(), patience, tls=tls) as where, asyncio.timeout(4 * LIMIT):
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        line.connect((where.host, where.port))
+        line.setblocking(False)
+        secured = {"ssl": client_tls(), "server_hostname": "localhost"} if tls else {}
+        reader, writer = await asyncio.open_connection(sock=line, **secured)  # type: ignore[arg-type]
+        writer.write(f"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"200 OK" in head
+        begun, had = loop.time(), 0
+        while had < len(LARGE):
+            had += len(some := await reader.read(65_536))
+            assert some, f"cut after {had} octets and {loop.time() - begun:.1f} s"
+            await asyncio.sleep(0.03)  # the pace of the line
+        assert loop.time() - begun > patience.stall
+        writer.transport.abort()
 
 
 async def test_who_sends_steadily_may_take_longer(tmp_path: Path) -> None:
