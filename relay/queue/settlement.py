@@ -5,7 +5,7 @@ counts among those whose sender is told (design: only recipients cause reports).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -92,16 +92,18 @@ def settlement_of(
     now: int,
     chance: float,
     secrets: Sequence[str] = (),
+    apart: Container[DeliveryId] = (),
 ) -> Settlement:
     """Give what the store is told. A delivery without an outcome counts as deferred.
 
-    `secrets`: the addresses of log copies that are settled apart.
+    `secrets`: the addresses of log copies that are settled apart. `apart`: log copies that were in no recipient's
+    transaction.
     """
     copies = [one.target for one in deliveries if one.role is Role.LOG_COPY]
     masked = [*copies, *secrets]
     ended = [_ended(one, outcomes.get(one.id, NO_ANSWER), masked, rules, now, chance) for one in deliveries]
     if copies:
-        ended = _log_copies_with_recipients(ended)
+        ended = _log_copies_with_recipients(ended, apart)
     events = _events(ended, message, now)
     if message.envelope.reverse_path is None:
         events.extend(_untold(ended, message, now))
@@ -127,8 +129,8 @@ def _ended(
     return _Ended(delivery, outcome, step, *_state_after(step), said, _hop_of(outcome))
 
 
-def _log_copies_with_recipients(ended: list[_Ended]) -> list[_Ended]:
-    """Have a log copy that was deferred together with recipients go again when they do.
+def _log_copies_with_recipients(ended: list[_Ended], apart: Container[DeliveryId]) -> list[_Ended]:
+    """Have a log copy that was deferred together with recipients go again when they do; not one that went apart.
 
     On a schedule of its own it could reach the CRM before anybody was sent the mail, and it would be a second
     submission where one transaction is one Sent copy and one unit of quota.
@@ -142,7 +144,9 @@ def _log_copies_with_recipients(ended: list[_Ended]) -> list[_Ended]:
         return ended
     return [
         replace(one, next_attempt_at=min(again))
-        if one.delivery.role is Role.LOG_COPY and one.next_attempt_at is not None
+        if one.delivery.role is Role.LOG_COPY
+        and one.next_attempt_at is not None
+        and one.delivery.id not in apart
         else one
         for one in ended
     ]

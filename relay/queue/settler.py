@@ -61,9 +61,11 @@ class Beside:
     """The addresses of its log copies."""
     routes: Mapping[str, str]
     """The route of each target."""
+    apart: frozenset[DeliveryId]
+    """Its log copies that are in no recipient's transaction."""
 
 
-ALONE = Beside((), {})
+ALONE = Beside((), {}, frozenset())
 """The settlement of a whole attempt."""
 
 
@@ -119,7 +121,14 @@ class Settler:
         while ours:
             now = self.clock.now()
             settlement = settlement_of(
-                message, ours, outcomes, self.rules, now, self.clock.chance(), beside.secrets
+                message,
+                ours,
+                outcomes,
+                self.rules,
+                now,
+                self.clock.chance(),
+                beside.secrets,
+                beside.apart,
             )
             notices: Sequence[Notice] = ()
             events: Sequence[Event] = settlement.events

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.outcome import Bounced
+from relay.outcome import Bounced, Deferred
 from relay.queue.selection import Selection
 from relay.status import Reply
 from tests.queue.test_reports import the_report
@@ -88,6 +88,17 @@ async def test_what_was_deferred_goes_again_together(house):
     house.pass_time(5 * 3600)
     [told] = await house.wait_for_event(queue_id, "report.queued")
     assert (told.data["action"], sorted(told.data["recipients"])) == ("delayed", sorted(FOUR))
+
+
+async def test_a_log_copy_that_went_apart_goes_again_by_its_own_schedule(house):
+    """A hop that wants one recipient's mail much later does not keep it from the CRM: another one has it."""
+    much_later = Deferred(Reply(451, "4.7.1", "Try again in a day"), "mx", 24 * 3600.0)
+    house.courier.answers = {FOUR[1]: much_later, LOG_COPY_ADDRESS: BUSY}
+    queue_id = await house.accept(*map(to_recipient, FOUR[:2]), log_copy())
+    await house.wait_for(queue_id, "sent", "deferred")
+    [recipient, copy] = await house.listed(Selection(message=queue_id))
+    assert recipient.next_attempt_at == house.clock.now() + RULES.retry.delivery.lifetime
+    assert copy.next_attempt_at <= house.clock.now() + 2 * RULES.retry.logging.schedule[0]
 
 
 async def test_a_stop_settles_what_was_refused(house):
