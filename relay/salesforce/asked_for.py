@@ -8,9 +8,9 @@ from relay.clock import Clock, rfc3339
 from relay.ids import Login, QueueId
 from relay.outcome import Deferred
 from relay.salesforce.client import SalesforceClient
-from relay.salesforce.exchange import NewRecord
+from relay.salesforce.exchange import NewRecord, SalesforceError
 from relay.salesforce.looking import CLOCKS_APART
-from relay.salesforce.model import Fault, Made, Person, PersonKind, Written
+from relay.salesforce.model import Fault, FaultKind, Made, Person, PersonKind, Written
 from relay.salesforce.people_queries import person_of
 from relay.salesforce.recipients import address_key, written_forms
 from relay.salesforce.record_key import newcomer_key
@@ -19,6 +19,8 @@ from relay.salesforce.soql import MAXIMUM_ENCODED, encoded_length, listed, porti
 from relay.salesforce.store import RecordStore
 from relay.salesforce.uncertain import not_known_yet, unsure_for
 from relay.storage.database import Database, Transaction
+
+_SHUT_OUT = frozenset({FaultKind.SIGN_IN, FaultKind.STOPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Before:
 async def asked_for_before(by: Asking, keys: Sequence[str]) -> Before:
     """Find those who were asked for before, as the identity that did; who may yet come to be is waited for.
 
-    `keys` are addresses as `address_key` gives them. Raises SalesforceError.
+    `keys` are addresses as `address_key` gives them. An identity that may not sign in, or not call, any more sees
+    nobody: whom it has made is looked up as everybody is, or lost. Raises SalesforceError.
     """
     own = {newcomer_key(key): key for key in keys}
     rows = await by.database.read(lambda tx: by.store.by_keys(tx, list(own)))
@@ -62,7 +65,11 @@ async def asked_for_before(by: Asking, keys: Sequence[str]) -> Before:
     people: dict[str, Person] = {}
     asked = by.clock.now()
     for (identity, object), some in by_call.items():
-        people.update(await _seen(by, identity, object, {own[row.key]: row for row in some}))
+        try:
+            people.update(await _seen(by, identity, object, {own[row.key]: row for row in some}))
+        except SalesforceError as exc:
+            if exc.fault.kind not in _SHUT_OUT:
+                raise
     there = [(newcomer_key(key), Made(one.id, one.kind), False, "") for key, one in people.items()]
     if there:
         await by.database.write(lambda tx: by.store.made(tx, there, by.clock.now()))

@@ -90,3 +90,23 @@ async def test_a_newcomer_that_was_deleted(tmp_path: Path, salesforce: Simulator
         await house.recorded(await house.accept(STRANGER))
         (anew,) = salesforce.rows("Lead")
         assert anew["Id"] != lead["Id"]
+
+
+async def test_a_newcomer_of_somebody_who_may_not_sign_in_any_more(
+    tmp_path: Path, salesforce: Simulator
+) -> None:
+    """Who was made by a rep that has left, and then deleted: the mail of others to the address does not wait for that rep."""
+    match = "  match: {nobody: create_lead}"
+    async with recording_house(tmp_path, salesforce, match, kind="jwt") as house:
+        strangers = [STRANGER, "another@new.example"]
+        await house.recorded(*[await house.accept(one, login="bo") for one in strangers])
+        for lead in salesforce.rows("Lead"):
+            salesforce.remove("Lead", str(lead["Id"]))
+        (user,) = [row for row in salesforce.rows("User") if row["Username"] == "bo@example.com.crm"]
+        salesforce.edit("User", str(user["Id"]), IsActive=False)
+        salesforce.expire_tokens()
+        for one in strangers:
+            message = await house.accept(one, login="ana")
+            await house.recorded(message)
+            (anew,) = [row for row in salesforce.rows("Lead") if row["Email"] == one]
+            assert (await house.row(message)).related == (anew["Id"],)
