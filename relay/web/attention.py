@@ -7,44 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from relay.delivery_kind import Role
-from relay.ids import Login
+from relay.ids import DeliveryId
 from relay.queue.model import State
 from relay.queue.playbook import Play, play_for, skeleton
-from relay.queue.rows import integer
-from relay.queue.selection import ListedDelivery, Selection, where
+from relay.queue.selection import ListedDelivery, Selection
 from relay.queue.store import QueueStore
 from relay.salesforce.faults_table import explanation
 from relay.salesforce.model import Category, Fault, FaultKind
 from relay.salesforce.record_rows import RecordingRow
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
-from relay.web.sent_mail import digest, given_up
 
-DISMISSED = "dismissed"
-"""The kind of mark that dismissing sets; its subject is the delivery."""
-LIMIT = 500
-MOST = 10_000
-"""As far as they are counted."""
-COUNT = """
-SELECT count(*) FROM (
-    SELECT 1 FROM message m JOIN delivery d ON d.message = m.id
-    WHERE {conditions} AND d.role <> 'recipient' AND NOT EXISTS (
-        SELECT 1 FROM page_mark WHERE login_key = ? AND kind = ? AND subject = CAST(d.id AS TEXT))
-    LIMIT ?)"""
-"""How many may be shown, less what somebody dismissed: the queue is walked, not the history."""
-CHANGES = """
-    SELECT json_group_array(json_array(id, state, next_attempt_at, reason, changed_at) ORDER BY id),
-        (SELECT json_array(count(*), max(marked_at)) FROM page_mark WHERE login_key = ? AND kind = ?)
-    FROM delivery LEFT JOIN recording ON recording.delivery = id
-    WHERE role <> 'recipient' AND state IN ('held', 'deferred', 'bounced', 'expired')
-        AND delivery.message IN (SELECT id FROM message WHERE login = ? ORDER BY id DESC LIMIT ?)
-"""
-"""What is wrong with the logging of a rep's newest mail, and what was dismissed: enough to tell whether it changed."""
-_STATES = (State.HELD, State.DEFERRED)
 _FAILED = (State.BOUNCED, State.EXPIRED)
-_DAYS_BACK = 30 * 86_400_000_000
-_NEWEST = 300
-"""Messages of a rep that are looked at for what was given up: an index gives them, whatever the history holds."""
+_SHOWN = (State.HELD, State.DEFERRED, *_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,49 +76,15 @@ class Group:
 
 
 def troubles(
-    tx: Transaction,
-    queue: QueueStore,
-    login: Login | None,
-    now: int,
-    texts: Mapping[str, str],
-    dismissed: Sequence[str],
+    tx: Transaction, queue: QueueStore, ids: Sequence[DeliveryId], texts: Mapping[str, str]
 ) -> list[Trouble]:
-    """Give what needs attention, of one rep or of all, oldest first and at most so many.
-
-    Held and given up is told; deferred too, since an automatic try is still to come.
-    """
-    listed: list[ListedDelivery] = []
-    # What waits for somebody first: an outage's worth of what is tried again must not leave it out.
-    for state in _STATES:
-        for role in (Role.RECORD, Role.LOG_COPY):
-            listed += queue.list(tx, Selection(login=login, role=role, states=(state,)), LIMIT)
-    listed += _given_up(tx, queue, login, now) if login else []
-    hidden = set(dismissed)
-    kept = [one for one in listed if str(one.id) not in hidden][:LIMIT]
-    known = RecordStore().recordings(tx, [one.id for one in kept if one.role is Role.RECORD])
-    return [Trouble(one, known.get(one.id), _advice(one, known.get(one.id), texts)) for one in kept]
-
-
-def version(tx: Transaction, login: Login, key: str) -> str:
-    """Name what a rep's list shows, as far as their newest mail goes: the queue, which may be long, is not walked."""
-    return digest(*map(str, tx.execute(CHANGES, (key, DISMISSED, login, _NEWEST))[0]))
-
-
-def how_many(
-    tx: Transaction, queue: QueueStore, login: Login | None, now: int, key: str, dismissed: Sequence[str]
-) -> int:
-    """Count what `troubles` chooses from; more than MOST when there are more."""
-    conditions, values = where(Selection(login=login, states=_STATES), _STATES)
-    bound = (*values, key, DISMISSED, MOST + 1)
-    waiting = integer(tx.execute(COUNT.format(conditions=conditions), bound)[0][0])
-    over = _given_up(tx, queue, login, now) if login else []
-    return waiting + sum(str(one.id) not in set(dismissed) for one in over)
-
-
-def _given_up(tx: Transaction, queue: QueueStore, login: Login, now: int) -> list[ListedDelivery]:
-    """Give the log copies and records of a rep's newest mail that nothing more is tried for."""
-    failed = given_up(tx, login, now - _DAYS_BACK, _NEWEST)
-    return queue.list(tx, Selection(ids=failed, login=login, states=_FAILED), LIMIT) if failed else []
+    """Give these, in their order, with what is known of them."""
+    if not ids:
+        return []
+    listed = {one.id: one for one in queue.list(tx, Selection(ids=tuple(ids), states=_SHOWN), len(ids))}
+    records = [one.id for one in listed.values() if one.role is Role.RECORD]
+    known = RecordStore().recordings(tx, records)
+    return [Trouble(listed[one], known.get(one), _advice(listed[one], known.get(one), texts)) for one in ids]
 
 
 def _advice(delivery: ListedDelivery, recording: RecordingRow | None, texts: Mapping[str, str]) -> str:

@@ -38,12 +38,6 @@ LISTED = f"""
 """  # noqa: S608 - our columns
 """Chosen messages, what is to become of them, and when their records changed. A log copy's target is a secret: not read."""
 
-GIVEN_UP = """
-    SELECT json_group_array(id) FROM delivery WHERE role <> 'recipient' AND state IN ('bounced', 'expired')
-        AND message IN (SELECT id FROM message WHERE login = ? AND id >= ? ORDER BY id DESC LIMIT ?)
-"""
-"""The log copies and records of a rep's newest mail that nothing more is tried for."""
-
 NEWEST = LARGEST
 """Above every id."""
 
@@ -204,14 +198,6 @@ def one_message(tx: Transaction, message: QueueId) -> Sent | None:
     """Give one message as a line; None when there is none."""
     found = _read(tx, ONE, (number_of(message),)).sent()
     return found[0] if found else None
-
-
-def given_up(tx: Transaction, login: Login, since: int, newest: int) -> tuple[DeliveryId, ...]:
-    """Give the logging that nothing more is tried for, among so many of a rep's messages since an instant."""
-    ids: list[DeliveryId] = json.loads(
-        str(tx.execute(GIVEN_UP, (login, next_number(0, since), newest))[0][0])
-    )
-    return tuple(ids)
 
 
 def _read(tx: Transaction, chosen: str, values: Sequence[Value]) -> Read:

@@ -254,6 +254,15 @@ async def test_an_unmatched_mail_is_related_by_hand(house: House, browser: Brows
 
 
 @pytest.mark.parametrize("javascript", [True, False])
+async def test_an_admin_sees_what_fails_of_others(house: House, browser: Browser, javascript: bool) -> None:
+    """On Diagnostics that was open before the mail was sent; without JavaScript, when it is opened again."""
+    async with signed_in(house, browser, "bea", "/diagnostics", javascript=javascript) as window:
+        await asyncio.to_thread(house.send, "stranger@nowhere.example", "Who is it")
+        await shown(window, "Who is it", "/diagnostics", javascript=javascript)
+        assert "ana" in await window.tab.locator("#troubles").inner_text()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
 async def test_a_revoked_app_password_ends_the_next_sign_in(
     house: House, browser: Browser, javascript: bool
 ) -> None:

@@ -14,7 +14,7 @@ from relay.queue.selection import OPEN, Selection, where
 from relay.salesforce import doubt_store
 from relay.storage.connection import LAST_ID, connect
 from relay.storage.migrate import migrate, migrations
-from relay.web import attention, center, sent_mail
+from relay.web import amiss, center, sent_mail
 from relay.web.pages import diagnostics
 
 QUEUE = where(Selection(sender="ana@*"), OPEN)[0]
@@ -117,15 +117,19 @@ def test_recovery_walks_the_open_messages_only(connection: apsw.Connection, sql:
     "sql",
     [
         *(sent_mail.LISTED.format(chosen=one) for one in (sent_mail.OF_REP, sent_mail.OF_ALL, sent_mail.ONE)),
-        sent_mail.GIVEN_UP,
-        attention.CHANGES,
+        *(
+            each.format(those=those)
+            for each in (amiss.CHOSEN, amiss.COUNT)
+            for those in (amiss.OF_FEW, amiss.OF_MANY, amiss.OF_ALL)
+        ),
+        amiss.ARE_FEW,
         center.ALL_FOLLOW_UPS,
         diagnostics.RECIPIENTS.format(marks="?, ?"),
     ],
 )
 def test_a_list_of_the_page_walks_no_table(connection: apsw.Connection, sql: str) -> None:
     """Mail, deliveries, records and reminders are found by their indexes, whatever the history holds."""
-    marks = (None,) * (len(set(re.findall(r"\?\d", sql))) or sql.count("?"))
+    marks = (None,) * max(map(int, re.findall(r"\?(\d)", sql)), default=sql.count("?"))
     plan = [str(row[3]) for row in connection.execute("EXPLAIN QUERY PLAN " + sql, marks).fetchall()]
     walked = [step for step in plan if re.match(r"SCAN (message|delivery|record|reminder)\b", step)]
     assert not walked

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.clock import SystemClock
-from relay.delivery_kind import Role
+from relay.delivery_kind import Role, Transport
 from relay.demo.salesforce.faults import Action, Injected
 from relay.demo.salesforce.simulator import Simulator
 from relay.ids import DeliveryId, Login, QueueId, queue_id_of
@@ -20,7 +20,7 @@ from relay.salesforce.model import Category, Fault, FaultKind
 from relay.salesforce.record_rows import Intention, Told
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
-from relay.web.attention import LIMIT
+from relay.web.amiss import LIMIT, amiss
 from relay.web.pages.attention import record_id
 from tests.support.builders import lease, new_message, record, to_recipient
 from tests.support.page import SETTINGS, Page, open_page
@@ -148,14 +148,107 @@ async def test_the_list_is_live(tmp_path: Path, path: str) -> None:
             assert (await ana.get(seen[-1])).status == 200
 
 
-async def test_everybodys_diagnostics_do_not_ask_again(tmp_path: Path) -> None:
-    """They are looked for in the whole queue, which is too much for every second."""
+@pytest.mark.parametrize("login", ["bea", "cid"])
+async def test_everybodys_diagnostics_are_live(tmp_path: Path, login: str) -> None:
+    """Answered 204 until mail of anybody fails, or is tried again; mail that goes well changes nothing."""
     async with open_page(tmp_path) as page:
-        await held(page)
-        for login in ("bea", "cid"):
-            text = (await (await page.signed_in(login)).get("/diagnostics")).text
-            assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in text
-            assert "hx-get" not in text
+        reader, ana = await page.signed_in(login), await page.signed_in("ana")
+        first = (await reader.get("/diagnostics?category=Access/Validation")).text
+        assert 'hx-trigger="every 1500ms"' in first
+        seen = asked_of(first)
+        _, key = await held(page)
+        deferred = await given_up(page, State.DEFERRED, "451 later", page.clock.now() + 10**10)
+        for change in (
+            lambda: held(page, login="bo"),
+            lambda: ana.post("/attention/dismiss", delivery=[str(key)]),
+            lambda: ana.post("/attention/retry", delivery=[str(deferred)]),
+        ):
+            answer = await reader.get(seen, hx_request="true")
+            assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in answer.text
+            seen = asked_of(answer.text)
+            assert "category=Access" in seen
+            await given_up(page, State.SENT, "201 Created")
+            assert (await reader.get(seen)).status == 204
+            await change()
+            assert (await reader.get(seen)).status == 200
+
+
+async def accepted(page: Page, count: int) -> None:
+    """Put messages of ana's into the queue that were delivered, and whose records are due."""
+    numbers = [page.actions.next_number() for _ in range(count)]
+
+    def keep(tx: Transaction) -> None:
+        for number in numbers:
+            message = new_message(number=number, login="ana", subject=f"No. {number}")
+            (recipient, _) = page.house.store.accept(tx, message, [to_recipient(), record()], lease=lease())
+            sent = Change(recipient.id, 1, State.SENT, None, "250 ok")
+            page.house.store.settle(tx, queue_id_of(number), [sent])
+
+    await page.house.database.write(keep)
+
+
+async def end(page: Page, state: State, count: int = 1) -> list[DeliveryId]:
+    """Have the records that are due the longest end so."""
+
+    def settle(tx: Transaction) -> list[DeliveryId]:
+        claimed = page.house.store.claim(tx, Transport.SALESFORCE, page.clock.now() + 10**9, count, lease())
+        for one in claimed:
+            (each,) = one.deliveries
+            change = Change(each.id, each.fence, state, None, "Say <i>why</i>")
+            page.house.store.settle(tx, each.message, [change])
+        return [one.deliveries[0].id for one in claimed]
+
+    return await page.house.database.write(settle)
+
+
+@pytest.mark.parametrize("path", ["/attention", "/diagnostics"])
+async def test_an_old_mail_whose_log_fails_is_shown_however_many_newer_ones_there_are(
+    tmp_path: Path, path: str
+) -> None:
+    """A thousand newer mails beside it, the open list shows what is held, bounced and given up at its next asking."""
+    async with open_page(tmp_path) as page:
+        await accepted(page, 3)
+        page.clock.advance(86_400)
+        await accepted(page, 1000)
+        ana = await page.signed_in("ana")
+        seen = asked_of((await ana.get(path)).text)
+        for state in (State.HELD, State.BOUNCED, State.EXPIRED):
+            assert (await ana.get(seen)).status == 204
+            (key,) = await end(page, state)
+            answer = await ana.get(seen)
+            assert answer.status == 200
+            assert f'id="mail-{key}"' in answer.text
+            seen = asked_of(answer.text)
+        await end(page, State.SENT, 1000)
+        assert (await ana.get(seen)).status == 204
+        assert (await ana.get(path)).text.count('id="mail-') == 3
+
+
+@pytest.mark.parametrize("few", [0, 5000])
+async def test_the_same_is_found_however_much_is_amiss(tmp_path: Path, few: int) -> None:
+    """Whether all that is amiss is gone through or all mail of the rep: what is open, and what failed in thirty days."""
+    async with open_page(tmp_path) as page:
+        _, old = await held(page)
+        await given_up(page, State.BOUNCED, "550 long ago")
+        page.clock.advance(31 * 86_400)
+        _, key = await held(page)
+        bounced = await given_up(page, State.BOUNCED, "550 never")
+        later = await given_up(page, State.DEFERRED, "451 later", page.clock.now() + 10**10)
+        await held(page, login="bo")
+        await given_up(page, State.SENT, "201 Created")
+        found = await page.house.database.read(
+            lambda tx: amiss(tx, Login("ana"), "ana", page.clock.now(), few=few)
+        )
+        assert found.ids == (old, key, bounced, later)
+
+
+async def test_a_flood_of_retries_does_not_hide_what_was_given_up(tmp_path: Path) -> None:
+    """What nothing more is tried for stands before what is tried again by itself."""
+    async with open_page(tmp_path) as page:
+        for _ in range(LIMIT):
+            await given_up(page, State.DEFERRED, "451 later", page.clock.now() + 10**10)
+        await given_up(page, State.BOUNCED, "550 never")
+        assert "550 never" in (await (await page.signed_in("ana")).get("/attention")).text
 
 
 async def test_what_waits_for_somebody_is_shown_beside_an_outage(tmp_path: Path) -> None:

@@ -12,20 +12,22 @@ from tests.web.test_attention import held
 pytestmark = pytest.mark.peer("chromium")
 
 PATHS = ("/attention", "/diagnostics")
+LISTS = (("ana", "/attention"), ("ana", "/diagnostics"), ("bea", "/diagnostics"))
+"""Those of a rep, and everybody's of an admin."""
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("login", "path"), LISTS)
 async def test_what_fails_is_shown_while_the_page_is_open(
-    tmp_path: Path, browser: Browser, path: str
+    tmp_path: Path, browser: Browser, login: str, path: str
 ) -> None:
     """It is told politely, and the keyboard stays where it was."""
     async with open_page(tmp_path) as page, page.served() as base, browser.window(base) as window:
-        await window.enter(await page.signed_in("ana", scheme="https"))
-        _, first = await held(page)
+        await window.enter(await page.signed_in(login, scheme="https"))
+        _, first = await held(page, login=login)
         await window.open(path)
         retry = window.tab.locator(f"#retry-{first}")
         await retry.focus()
-        _, second = await held(page)
+        _, second = await held(page, login=login)
         await expect(window.tab.locator(f"#retry-{second}")).to_be_visible()
         await expect(window.tab.locator("#news")).to_have_text("2 mails need attention.")
         await expect(window.tab.locator("#held")).to_be_empty()
@@ -76,10 +78,11 @@ async def test_what_somebody_types_is_kept(
         assert window.troubles == []
 
 
-async def test_what_somebody_reads_stays_open(tmp_path: Path, browser: Browser) -> None:
+@pytest.mark.parametrize("login", ["ana", "bea"])
+async def test_what_somebody_reads_stays_open(tmp_path: Path, browser: Browser, login: str) -> None:
     """What Salesforce said, once unfolded, is not folded under the eyes of who reads it."""
     async with open_page(tmp_path) as page, page.served() as base, browser.window(base) as window:
-        await window.enter(await page.signed_in("ana", scheme="https"))
+        await window.enter(await page.signed_in(login, scheme="https"))
         await held(page)
         await window.open("/diagnostics")
         await window.tab.locator("#troubles summary").click()

@@ -27,8 +27,9 @@ from relay.salesforce.newcomers import is_made, make_lead
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
 from relay.web.access import Access, Entry, PageRoute, get, post
+from relay.web.amiss import DISMISSED, MOST, Amiss, amiss
 from relay.web.asking import Ask
-from relay.web.attention import DISMISSED, LIMIT, MOST, Trouble, grouped, how_many, troubles, version
+from relay.web.attention import Trouble, grouped, troubles
 from relay.web.changing import change_within, may_change
 from relay.web.record_ids import record_id
 from relay.web.reminding import today
@@ -58,7 +59,7 @@ class Listed:
     cut: str
     """How many of how many these are, in words; "" when they are all."""
     version: str
-    """What the list shows, by a name; "" for everybody's, which does not ask for itself."""
+    """What the list shows, by a name."""
 
     @property
     def waiting(self) -> int:
@@ -70,23 +71,25 @@ async def troubles_of(ask: Ask, *, everybody: bool = False, known: str = "") -> 
     """Give what needs attention, of who asks or of all; None when the browser has it already: what it has is `known`."""
     house, login = ask.house, None if everybody else ask.rep.login
 
-    def read(tx: Transaction) -> tuple[list[Trouble], int, str] | None:
-        named = f"{version(tx, login, ask.key)}-{today(ask)}" if login else ""
-        if known and named == known:
+    def read(tx: Transaction) -> tuple[Amiss, list[Trouble]] | None:
+        shown = amiss(tx, login, ask.key, ask.now)
+        if known and known == _version(ask, shown):
             return None
-        hidden = list(house.store.marks(tx, ask.key, DISMISSED))
-        found = troubles(tx, house.queue, login, ask.now, ask.words.texts, hidden)
-        if len(found) < LIMIT:
-            return found, len(found), named
-        return found, how_many(tx, house.queue, login, ask.now, ask.key, hidden), named
+        return shown, troubles(tx, house.queue, shown.ids, ask.words.texts)
 
     given = await house.database.read(read)
-    if given is None:
-        return None
-    found, total, named = given
-    count = f"{ask.words.number(MOST)}+" if total > MOST else ask.words.number(total)
-    cut = ask.words("attention.cut", shown=ask.words.number(len(found)), count=count)
-    return Listed(found, cut if total > len(found) else "", named)
+    return None if given is None else Listed(given[1], _cut(ask, given[0]), _version(ask, given[0]))
+
+
+def _version(ask: Ask, shown: Amiss) -> str:
+    return f"{shown.version}-{today(ask)}"
+
+
+def _cut(ask: Ask, shown: Amiss) -> str:
+    if shown.total == len(shown.ids):
+        return ""
+    count = f"{ask.words.number(MOST)}+" if shown.total > MOST else ask.words.number(shown.total)
+    return ask.words("attention.cut", shown=ask.words.number(len(shown.ids)), count=count)
 
 
 async def show(ask: Ask) -> Response:
