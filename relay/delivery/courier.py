@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,6 +114,10 @@ class SmtpCourier:
         return _masked(batch, outcomes)
 
     async def _carry(self, batch: Batch) -> Outcomes:
+        if not self._routing.is_one_way(batch.message, batch.deliveries):
+            # It was split by other settings, just before these came.
+            groups = self.split(batch.message, batch.deliveries)
+            return dict(await self.attempt([replace(batch, deliveries=tuple(group)) for group in groups]))
         route = self._routing.route(batch.message, batch.deliveries[0].target)
         hop = self._hops.get(route)
         if hop is None:

@@ -71,13 +71,22 @@ class Routing:
         """Put each delivery in exactly one group; a group shares a route and a transaction."""
         by_way: dict[tuple[str, str], list[Delivery]] = {}
         for delivery in deliveries:
-            route = self.route(message, delivery.target)
-            domain = domain_of(delivery.target) if route in self.by_domain else ""
-            by_way.setdefault((route, domain), []).append(delivery)
+            by_way.setdefault(self._way(message, delivery.target), []).append(delivery)
         groups: list[list[Delivery]] = []
         for (route, _), members in by_way.items():
             groups += self._transactions(route, members)
         return groups
+
+    def is_one_way(self, message: QueuedMessage, deliveries: Sequence[Delivery]) -> bool:
+        """Tell whether these share a way out, as those in a group of `split` do."""
+        if len(deliveries) == 1 or not (self.choices or self.by_domain):
+            return True
+        return len({self._way(message, delivery.target) for delivery in deliveries}) == 1
+
+    def _way(self, message: QueuedMessage, target: str) -> tuple[str, str]:
+        """Give the route, and the domain where that has hosts of its own."""
+        route = self.route(message, target)
+        return route, domain_of(target) if route in self.by_domain else ""
 
     def _transactions(self, route: str, members: list[Delivery]) -> list[list[Delivery]]:
         limit = self.recipients.get(route, len(members))

@@ -86,6 +86,25 @@ async def test_new_settings_disturb_nothing_on_its_way(courier: MakeCourier) -> 
         await old.until(lambda: old.sessions[0].commands[-1] == "QUIT")
 
 
+async def test_new_settings_part_what_was_split_by_the_old_ones(courier: MakeCourier) -> None:
+    """A reload between the split and the attempt: nobody's mail goes by the way of another recipient."""
+    async with ScriptedHop() as main, ScriptedHop() as second:
+        sender = courier(route(main.port))
+        together = batch(["b@x.test", "c@y.test"], copy=COPY)
+        assert len(sender.split(together.message, together.deliveries)) == 1
+        settings = UpstreamSettings.model_validate(
+            {
+                "default": "main",
+                "routes": {"main": route(main.port), "second": route(second.port)},
+                "select": [{"recipient_domain": "y.test", "route": "second"}],
+            }
+        )
+        sender.use(settings, BccSettings())
+        assert all(isinstance(outcome, Sent) for outcome in await send(sender, together))
+        assert [rcpt for found in second.messages for rcpt in found.rcpts] == ["RCPT TO:<c@y.test>"]
+        assert [len(found.rcpts) for found in main.messages] == [2]
+
+
 async def test_our_own_faults_are_temporary_and_loud(
     courier: MakeCourier, caplog: pytest.LogCaptureFixture
 ) -> None:
