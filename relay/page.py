@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +18,7 @@ from relay.policy.rules import Rules
 from relay.queue.model import NewMessage
 from relay.queue.runner import Runner
 from relay.queue.store import QueueStore
+from relay.storage.database import Transaction
 from relay.storage.sqlite import SqliteDatabase
 from relay.web.listening import Doorbell, Server
 
@@ -184,7 +185,7 @@ async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
     web = settings.web
     if web is None:
         return
-    await end_sessions(service.database, service.built.directory)
+    await end_sessions(service.database, lambda _tx: service.built.directory)
 
     def renew(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         # Called at every handshake: a reload's certificate is shown to those who come after it.
@@ -210,11 +211,14 @@ async def serve_page(service: Serving, stack: AsyncExitStack) -> None:
     stack.push_async_callback(_ended, digests)
 
 
-async def end_sessions(database: SqliteDatabase, directory: Directory) -> None:
-    """End the sessions of reps who are not in this directory any more, are disabled there, or have another password."""
+async def end_sessions(database: SqliteDatabase, directory: Callable[[Transaction], Directory]) -> None:
+    """End the sessions of reps who are not in the directory any more, are disabled there, or have another password.
+
+    It is read in the same transaction: who has just chosen a password stays signed in.
+    """
     from relay.web.ending import end_fallen
 
-    await database.write(lambda tx: end_fallen(tx, directory))
+    await database.write(lambda tx: end_fallen(tx, directory(tx)))
 
 
 async def _digests(service: Serving) -> None:

@@ -335,7 +335,7 @@ class Service:
         built = await asyncio.to_thread(build, configuration, directory)
         if before.settings.logs != configuration.settings.logs:
             _set_up_logs(configuration)
-        await end_sessions(self.database, directory)
+        await end_sessions(self.database, lambda tx: with_changes(entered, tx)[1])
         before, self.entered = self.entered, entered
         self._use(built)
         return differences(before.settings, wanted.settings)

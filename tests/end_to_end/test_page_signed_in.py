@@ -2,7 +2,9 @@
 
 import re
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import yaml
 
 from relay.demo.service import free_ports
 from relay.directory.passwords import hash_password
+from relay.web.admin import ask
 from tests.support.eventually import eventually
 from tests.support.running import RunningRelay, running_relay
 
@@ -51,15 +54,19 @@ def _restart(relay: RunningRelay) -> None:
     relay.service.start()
 
 
+def _token(page: str) -> str:
+    found = re.search(r'name="form_token" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
 @contextmanager
 def _signed_in(relay: RunningRelay, base: str, login: str) -> Iterator[requests.Session]:
     """Give a browser without a screen in which this rep is signed in."""
     with requests.Session() as browser:
         browser.trust_env, browser.verify = False, str(relay.ca_file)
         form = browser.get(f"{base}/sign-in", timeout=60).text
-        token = re.search(r'name="form_token" value="([^"]+)"', form)
-        assert token is not None
-        fields = {"form_token": token[1], "login": login, "password": _PASSWORD}
+        fields = {"form_token": _token(form), "login": login, "password": _PASSWORD}
         answer = browser.post(
             f"{base}/sign-in", fields, headers={"origin": base}, allow_redirects=False, timeout=60
         )
@@ -102,3 +109,48 @@ def test_who_is_kept_out_is_signed_out_and_others_are_not(
         assert seen() == [_OUT, _OUT, _IN]
         with _signed_in(relay, base, "bo") as again:
             assert again.get(f"{base}/settings/account", timeout=60).url == f"{base}/settings/account"
+
+
+def test_who_changes_the_password_during_a_reload_stays_signed_in(tmp_path: Path) -> None:
+    """A reload that has read the reps before, and ends sessions after, does not take the new password for another."""
+    (port,) = free_ports(1)
+    base = f"https://localhost:{port}"
+    web = {"address": f"127.0.0.1:{port}", "tls": "implicit"}
+    done = threading.Event()
+    with (
+        running_relay(tmp_path, {"web": web, "users": [_user("ana")]}) as relay,
+        _signed_in(relay, base, "ana") as ana,
+        ThreadPoolExecutor(1) as other,
+    ):
+        state_dir = Path(yaml.safe_load(relay.service.config.read_text("utf-8"))["server"]["state_dir"])
+
+        def go_on_reloading() -> None:
+            while not done.is_set():
+                ask(state_dir, "POST", "/reload", 60)
+
+        reloading = other.submit(go_on_reloading)
+        try:
+            present = _PASSWORD
+            for number in range(12):
+                chosen = f"a passphrase of its own, number {number}"
+                page = ana.get(f"{base}/settings/account", allow_redirects=False, timeout=60)
+                assert page.status_code == _IN, f"signed out after {number} changes"
+                fields = {
+                    "form_token": _token(page.text),
+                    "present": present,
+                    "password": chosen,
+                    "repeated": chosen,
+                }
+                answer = ana.post(
+                    f"{base}/settings/password",
+                    fields,
+                    headers={"origin": base},
+                    allow_redirects=False,
+                    timeout=60,
+                )
+                assert "said=password_changed" in answer.headers["location"], answer.text
+                present = chosen
+            assert ana.get(f"{base}/settings/account", allow_redirects=False, timeout=60).status_code == _IN
+        finally:
+            done.set()
+        reloading.result()
