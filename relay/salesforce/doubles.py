@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 _TIMES = 5
 """How many times as long as any call should take it may be until a call that was lost has come to its end."""
 _TRIES = 10
+_NOT_KNOWN = "it may be there twice; Salesforce could not be asked for days"
 _MOST = 100
 _COMPARED = {
     "EmailMessage": (
@@ -83,7 +84,7 @@ async def look_again(tools: Tools) -> None:
             await _Looking(tools, identity, await tools.organization.shape()).look(some)
         except SalesforceError as exc:
             logger.info("records that may be there twice are looked for later: %s", exc)
-            await _later(tools, [one for one, _ in some])
+            await _later(tools, some)
     gone = [one.key for one in doubts if one.key not in rows]
     await tools.database.write(lambda tx: _STORE.settled(tx, gone))
 
@@ -93,17 +94,25 @@ async def next_due(tools: Tools) -> int | None:
     return await tools.database.read(_STORE.next_due)
 
 
-async def _later(tools: Tools, doubts: Sequence[Doubt]) -> None:
-    """Have them looked at later, though not for ever."""
-    at = tools.clock.now() + _wait(tools.client)
-    again = [one.key for one in doubts if one.tries < _TRIES]
-    given_up = [one.key for one in doubts if one.tries >= _TRIES]
+async def _later(tools: Tools, some: Sequence[tuple[Doubt, RecordRow]]) -> None:
+    """Have them looked at later, after twice as long each time, though not for ever: then that is told."""
+    wait, now = _wait(tools.client), tools.clock.now()
+    again = [(one.key, now + (wait << one.tries)) for one, _ in some if one.tries < _TRIES]
+    given_up = [(one, row) for one, row in some if one.tries >= _TRIES]
+    events = [_doubled(one, row, now, _NOT_KNOWN) for one, row in given_up]
 
     def keep(tx: Transaction) -> None:
-        _STORE.later(tx, again, at)
-        _STORE.settled(tx, given_up)
+        _STORE.later(tx, again)
+        tools.mail_log.append(tx, events)
+        _STORE.settled(tx, [one.key for one, _ in given_up])
 
     await tools.database.write(keep)
+
+
+def _doubled(one: Doubt, row: RecordRow, now: int, reason: str, deleted: str = "") -> LogDoubled:
+    return LogDoubled(
+        at=now, message=row.message, record=one.other or one.answered, deleted=deleted, reason=reason
+    )
 
 
 class _Looking:
@@ -203,17 +212,11 @@ class _Looking:
         elif result.kind in (FaultKind.PERMISSION, FaultKind.RULE):
             await self._tell(one, row, f"{one.answered} could not be deleted: {result.code}", "")
         else:
-            await _later(self._tools, [one])
+            await _later(self._tools, [(one, row)])
 
     async def _tell(self, one: Doubt, row: RecordRow, reason: str, deleted: str) -> None:
         """Say in the mail log that it was there twice."""
-        event = LogDoubled(
-            at=self._tools.clock.now(),
-            message=row.message,
-            record=one.other or one.answered,
-            deleted=deleted,
-            reason=reason,
-        )
+        event = _doubled(one, row, self._tools.clock.now(), reason, deleted)
 
         def keep(tx: Transaction) -> None:
             self._tools.mail_log.append(tx, [event])

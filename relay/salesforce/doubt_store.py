@@ -63,9 +63,9 @@ class DoubtStore:
         """Store that another record counts from now on, so that the one that was answered is deleted."""
         tx.execute(REPLACED, (other, key))
 
-    def later(self, tx: Transaction, keys: Sequence[str], look_at: int) -> None:
-        """Have these looked at later."""
-        tx.execute_many(LATER, [(look_at, key) for key in keys])
+    def later(self, tx: Transaction, some: Sequence[tuple[str, int]]) -> None:
+        """Have these looked at later: key, and when."""
+        tx.execute_many(LATER, [(look_at, key) for key, look_at in some])
 
     def settled(self, tx: Transaction, keys: Sequence[str]) -> None:
         """Forget these: it is known how they stand."""

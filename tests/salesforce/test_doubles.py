@@ -158,3 +158,35 @@ async def test_what_was_asked_for_once_is_not_looked_for(tmp_path: Path, salesfo
         await house.recorded(await house.accept())
         assert house.recording._tools is not None
         assert await next_due(house.recording._tools) is None
+
+
+async def test_salesforce_that_cannot_be_asked_for_hours(tmp_path: Path, salesforce: Simulator) -> None:
+    """It is looked for until Salesforce answers again: a maintenance, or a day's calls, may last that long."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False, more=TIMEOUT) as house:
+        message = await made_twice(house)
+        ours = (await house.row(message)).salesforce_id
+        salesforce.inject(Injected(Action.ANSWER, method="GET", path="/query", status=503, times=None))
+        for _ in range(20):
+            house.try_now()
+            await look(house)
+        salesforce.clear_faults()
+        house.try_now()
+        await look(house, 3 * 3600.0)
+        (left,) = salesforce.rows("EmailMessage")
+        assert left["Id"] != ours
+
+
+async def test_salesforce_that_cannot_be_asked_for_days(tmp_path: Path, salesforce: Simulator) -> None:
+    """It is given up, and the mail log says so: nobody is to believe that it is there once."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False, more=TIMEOUT) as house:
+        message = await made_twice(house)
+        salesforce.inject(Injected(Action.ANSWER, method="GET", path="/query", status=503, times=None))
+        for tries in range(11):
+            house.try_now()
+            await look(house, SOON * 2**tries)
+        (told,) = await house.events(message, "log.doubled")
+        assert "may be there twice" in told.data["reason"]
+        assert house.recording._tools is not None
+        assert await next_due(house.recording._tools) is None
