@@ -128,11 +128,15 @@ class Maker:
             one.outcome = Skipped(one.match.why.partition("\n")[0] or "there is nothing to record")
 
     def _to_start(self, rows: dict[tuple[DeliveryId, str], RecordRow]) -> list[tuple[str, bool]]:
+        """Give what this attempt may ask for: also what a delivery that was given up has asked for, and is over."""
         hangs = {each.key: bool(each.follow_ups) for one in self._works for each in one.intended}
+        now, client = self._tools.clock.now(), self._tools.client
         return [
             (key, hangs[key])
             for (delivery, key), row in rows.items()
-            if row.delivery == delivery and row.state is RecordState.INTENDED
+            if row.delivery == delivery
+            and row.state in (RecordState.INTENDED, RecordState.STARTED)
+            and not unsure_for(row, client, now)
         ]
 
     def _take_rows(self, one: Work, rows: dict[tuple[DeliveryId, str], RecordRow]) -> None:

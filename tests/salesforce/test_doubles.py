@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from relay.delivery_kind import Role
 from relay.demo.salesforce.faults import Action, Injected
 from relay.demo.salesforce.simulator import Simulator
 from relay.ids import QueueId
+from relay.queue.model import State
+from relay.queue.selection import Selection
 from relay.salesforce.background import step
 from relay.salesforce.doubles import next_due
 from relay.salesforce.record_rows import RecordState
@@ -190,3 +193,28 @@ async def test_salesforce_that_cannot_be_asked_for_days(tmp_path: Path, salesfor
         assert "may be there twice" in told.data["reason"]
         assert house.recording._tools is not None
         assert await next_due(house.recording._tools) is None
+
+
+async def test_what_was_taken_over_is_waited_for_anew(tmp_path: Path, salesforce: Simulator) -> None:
+    """A client sends a mail again whose record was given up unanswered: the call for the second one counts from its own start."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False, more=TIMEOUT) as house:
+        composite = r"/composite/?$"
+        salesforce.inject(Injected(Action.LATE, path=composite, nth=2, seconds=3600.0))
+        house.start()
+        first = await house.accept(message_id="<same@example.com>")
+        await house.tried(first)
+        chosen = Selection(message=first, role=Role.RECORD)
+        await house.database.write(lambda tx: house.queue.cancel(tx, chosen, "don't log"))
+        house.clock.ahead += 60.0
+        salesforce.inject(Injected(Action.LATE, path=composite, seconds=3600.0))
+        second = await house.accept(message_id="<same@example.com>")
+        await house.tried(second)
+        again = Selection(message=second)
+        await house.database.write(lambda tx: house.queue.retry(tx, again, house.clock.now()))
+        house.try_now()
+        async with asyncio.timeout(30):
+            while "not known yet" not in (found := await house.delivery(second)).reason:
+                assert found.state is not State.SENT
+                await asyncio.sleep(0.01)
+        assert salesforce.rows("EmailMessage") == []
