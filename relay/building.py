@@ -9,7 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relay.clock import Clock
+from relay.certificate import ending, ends_at
+from relay.clock import Clock, SystemClock
 from relay.config.loader import Configuration
 from relay.config.model import ListenerSettings
 from relay.config.secrets import read_secret, secret_references
@@ -44,6 +45,8 @@ class Built:
     runner: RunnerRules
     page_context: ssl.SSLContext | None = None
     """The page's, where it has TLS."""
+    certificate_ends: int | None = None
+    """When the certificate of both ends, in microseconds UTC; None where there is none, or it does not tell."""
 
     def with_directory(self, directory: Directory) -> "Built":
         """Give the same under other reps. Raises ConfigError when no rules can be made of them."""
@@ -62,6 +65,7 @@ def build(configuration: Configuration, directory: Directory) -> Built:
         _credential_rules(configuration),
         rules_of(configuration.settings, configuration.hostname),
         _page_context(configuration),
+        _certificate_ends(configuration),
     )
 
 
@@ -121,6 +125,16 @@ def _page_context(configuration: Configuration) -> ssl.SSLContext | None:
     return server_context(certificate, key, minimum=tls.minimum_version, client_ca=None)
 
 
+def _certificate_ends(configuration: Configuration) -> int | None:
+    tls = configuration.settings.tls
+    if tls is None:
+        return None
+    try:
+        return ends_at(configuration.resolve(tls.certificate).read_text("latin-1"))
+    except (OSError, ValueError):
+        return None
+
+
 def _credential_rules(configuration: Configuration) -> CredentialRules:
     auth = configuration.settings.auth
     failures = auth.failures
@@ -170,6 +184,9 @@ def _certificate(configuration: Configuration) -> Iterator[Problem]:
             "tls.certificate",
             lambda: server_context(certificate, key, minimum=tls.minimum_version, client_ca=None),
         )
+    until = _certificate_ends(configuration)
+    if until is not None and (text := ending(until, SystemClock().now())):
+        yield configuration.locate("tls.certificate", text, "warning")
 
 
 def _client_authorities(configuration: Configuration) -> Iterator[Problem]:

@@ -61,6 +61,10 @@ class Metrics:
         self._commit = self._histogram(
             "relay_store_commit_duration_seconds", "How long a commit to the store takes.", _FAST
         )
+        self._certificate = self._gauge(
+            "relay_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate that clients are shown ends, since 1970; 0 without one.",
+        )
         self._free = self._gauge("relay_store_free_bytes", "Free disk where the state is kept.")
         self._dropped = self._gauge(
             "relay_log_lines_dropped", "Log lines that standard error did not take, since the start."
@@ -185,6 +189,10 @@ class Metrics:
     def commit_took(self, seconds: float) -> None:
         """Measure one commit; from any thread."""
         self._commit.observe(seconds)
+
+    def certificate_ends(self, at: float) -> None:
+        """Set when the certificate ends, since 1970."""
+        self._certificate.set(at)
 
     def disk_free(self, octets: int) -> None:
         """Set the free disk."""

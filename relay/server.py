@@ -48,7 +48,7 @@ from relay.storage.lease import StateLock
 from relay.storage.spool import SPOOL_NAME, Spool
 from relay.storage.sqlite import DATABASE_NAME, SqliteDatabase
 from relay.submission.listener import Submission, SubmissionParts
-from relay.watching import Disk, Gauges, hops_of
+from relay.watching import Disk, Expiry, Gauges, hops_of
 from relay.web.listening import SOCKET_NAME, Doorbell, Server
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ class Service:
         self.submission = Submission(self._submission_parts())
         self.reminding = Remembering(database, self.clock, self._going_by, self.salesforce, meter)
         self.disk = Disk(self.state_dir, self.clock, meter)
+        self.expiry = Expiry(self.clock, meter)
         self.gauges = Gauges(database, self.clock, meter)
         self._look = asyncio.Event()
         self._changing = asyncio.Lock()
@@ -276,6 +277,7 @@ class Service:
                 self.meter.loop_lag(max(0.0, loop.time() - due))
             self._look.clear()
             self.disk.free()
+            self.expiry.look(self.built.certificate_ends)
             try:
                 await self.take_changes()
             except (StorageError, ConfigError, CommandError) as exc:

@@ -1,10 +1,11 @@
-"""What a running service watches and tells of itself: the free disk, the queue's gauges, the next hops."""
+"""What a running service watches and tells of itself: the free disk, its certificate, the queue's gauges, the next hops."""
 
 import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from relay.certificate import ending
 from relay.clock import Clock
 from relay.delivery.courier import SmtpCourier
 from relay.metrics import Metrics
@@ -18,6 +19,7 @@ _DISK_EVERY = 0.25
 """Seconds that a look at the disk holds: a burst of large mail must not use up what is kept free."""
 GONE = -1
 """Less than any setting asks to be kept free."""
+_DAY = 86_400_000_000
 _COUNT_SHARE = 20.0
 """The queue is counted for at most one part in so many of the time: a walk over a million deliveries takes a while."""
 
@@ -53,6 +55,26 @@ class Disk:
         """Tell the database's file from any other: one that was removed or replaced still can be written, and is lost."""
         found = (self._folder / DATABASE_NAME).stat()
         return found.st_dev, found.st_ino
+
+
+class Expiry:
+    """The end of the certificate that clients are shown: it is told before and after, once a day."""
+
+    def __init__(self, clock: Clock, meter: Metrics) -> None:
+        self._clock = clock
+        self._meter = meter
+        self._until: int | None = None
+        self._next = 0
+
+    def look(self, until: int | None) -> None:
+        """Tell of the certificate that is in use, when there is something to tell."""
+        if until != self._until:
+            self._until, self._next = until, 0
+            self._meter.certificate_ends((until or 0) / 1_000_000)
+        now = self._clock.now()
+        if until is not None and now >= self._next and (text := ending(until, now)):
+            self._next = now + _DAY
+            logger.error("tls.certificate: %s", text)
 
 
 class Gauges:

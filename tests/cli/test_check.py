@@ -1,6 +1,7 @@
 """`relay check` tells every problem, and builds what can be built."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import trustme
@@ -106,3 +107,16 @@ def test_no_settings_at_all_is_78(tmp_path: Path) -> None:
     ran = relay("queue", "list", "-c", tmp_path / "none.yaml")
     assert ran.code == 78
     assert "cannot be read" in ran.err
+
+
+def test_a_certificate_that_has_ended_is_a_warning(tmp_path: Path) -> None:
+    """The mail clients refuse it, and the relay would say nothing; the settings themselves are good."""
+    certificate = trustme.CA().issue_cert("relay.example.com", not_after=datetime(2026, 1, 2, tzinfo=UTC))
+    certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    (tmp_path / "key.pem").chmod(0o600)
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    text = GOOD.replace("tls: none, auth: optional}", "tls: starttls, auth: optional}")
+    config = written(tmp_path, text + "tls: {certificate: cert.pem, private_key: {file: key.pem}}\n")
+    ran = relay("check", "-c", config)
+    assert ran.code == 0
+    assert "tls.certificate: the certificate expired on 2026-01-02 00:00 UTC: clients refuse it" in ran.out
