@@ -27,10 +27,9 @@ ORDER BY next_push_at, id LIMIT ?"""  # noqa: S608 - columns are ours
 _SOME = f"SELECT {COLUMNS} FROM reminder WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"  # noqa: S608 - ours
 # When the next is due.
 _NEXT = f"SELECT min(next_push_at) FROM reminder WHERE next_push_at IS NOT NULL AND {_THEIRS}"  # noqa: S608 - conditions are ours
-# A create begins: this is what is sent.
+# A create begins: this is what is sent. What an earlier one made until now would have been found.
 _BEGIN = """
-UPDATE reminder SET push_started_at = coalesce(push_started_at, ?), base = ?, owner_id = ?
-WHERE id = ? AND salesforce_id IS NULL"""
+UPDATE reminder SET push_started_at = ?, base = ?, owner_id = ? WHERE id = ? AND salesforce_id IS NULL"""
 # Whom it is about.
 _KNOW = "UPDATE reminder SET person_id = ?, person_name = ? WHERE id = ? AND person_id IS NULL"
 # After a backup was put back: what was to be made then may have been made since.

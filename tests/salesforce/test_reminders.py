@@ -377,6 +377,30 @@ async def test_a_create_that_may_still_be_carried_out_is_waited_for(at: Desk, la
     assert await at.cycle() == Tally()
 
 
+async def test_each_create_that_may_still_be_carried_out_is_waited_for(at: Desk) -> None:
+    """The second call is lost as the first was: from its own start on nothing is made as long."""
+    await _started(at)
+    at.salesforce.inject(Injected(Action.RESET_BEFORE, method="POST", operation="create", times=2))
+    await at.add("Call Anna")
+    await at.outcome()
+    at.clock.advance(135)
+    at.salesforce.advance(timedelta(seconds=135))
+    at.salesforce.clear_calls()
+    await at.synchroniser().send()
+    assert [call for call in at.salesforce.calls if call.operation == "create"]
+    for _ in range(2):
+        at.clock.advance(45)
+        at.salesforce.advance(timedelta(seconds=45))
+        await at.synchroniser().send()
+        assert at.tasks() == []
+    at.seed(Subject="Call Anna")
+    at.clock.advance(45)
+    at.salesforce.advance(timedelta(seconds=45))
+    await at.synchroniser().send()
+    assert (await at.only()).salesforce_id == at.task()["Id"]
+    assert await at.cycle() == Tally()
+
+
 async def test_salesforce_away_for_a_while(at: Desk) -> None:
     """With Salesforce down, what is done here waits, and nothing is lost or made twice."""
     await _started(at)
