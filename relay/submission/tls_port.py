@@ -1,21 +1,19 @@
 """The port of a listener with implicit TLS: connections are counted, and their number held, before the handshake.
 
-An event loop's own TLS server tells nobody of a connection until its handshake is done: clients that never begin one
-would be limited by nothing. The certificate is the one that is in force at the handshake.
+The certificate is the one that is in force at the handshake.
 """
 
 import asyncio
-import errno
 import logging
 import socket
 from collections.abc import Callable, Coroutine
 
 from relay.config.types import SocketAddress
 from relay.directory.throttle import network_of
+from relay.submission.accepting import accept_on
 from relay.submission.connection import HANDSHAKE, LINGER
 from relay.submission.door import Door
 from relay.submission.house import House
-from relay.submission.limits import plain_address
 from relay.submission.protocol import SubmissionProtocol
 
 _logger = logging.getLogger(__name__)
@@ -23,9 +21,6 @@ _logger = logging.getLogger(__name__)
 _BACKLOG = 512
 _FAREWELLS = 16
 """Handshakes at once with clients that are only to hear that there is no room."""
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_WAIT = 1.0
-"""Seconds to wait for file descriptors to come free."""
 
 
 class TlsPort:
@@ -51,7 +46,7 @@ class TlsPort:
             raise
         for listening in self._sockets:
             listening.setblocking(False)
-            self._own(self._accept_on(listening))
+            self._own(accept_on(listening, self._let_in))
         name = self._sockets[0].getsockname()
         return SocketAddress(name[0], name[1])
 
@@ -68,20 +63,8 @@ class TlsPort:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _accept_on(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                client, name = await loop.sock_accept(listening)
-            except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    _logger.error("no connection can be taken for a moment: %s", error.strerror)  # noqa: TRY400
-                    await asyncio.sleep(_WAIT)
-            else:
-                self._let_in(client, network_of(plain_address(name[0])))
-            await asyncio.sleep(0)  # a connection that is there already is taken without waiting
-
-    def _let_in(self, client: socket.socket, network: str) -> None:
+    def _let_in(self, client: socket.socket, address: str) -> None:
+        network = network_of(address)
         if self._door().gate.enter(network):
             self._own(self._welcome(client, network))
         elif self._farewells < _FAREWELLS:

@@ -23,11 +23,15 @@ from starlette.types import ASGIApp
 from relay.config.types import SocketAddress
 from relay.errors import CommandError
 from relay.metrics import CONTENT_TYPE
+from relay.submission.limits import ConnectionGate
+from relay.web.entrance import Entrance, Guest
 from relay.web.listening import BACKLOG, TRY_AGAIN, bind
-from relay.web.patience import Patience, PatientProtocol, in_pieces
+from relay.web.patience import Patience, in_pieces
 
 _log = logging.getLogger(__name__)
 _CONNECTIONS = 64
+_TOLD = 64
+"""Connections beyond them that are told so (503); further ones are hung up on."""
 _START_LIMIT = 10.0
 _STOP_LIMIT = 5.0
 
@@ -134,11 +138,15 @@ class HttpServer:
         tls: ssl.SSLContext | None = None,
         proxies: Sequence[str] = (),
         connections: int = _CONNECTIONS,
+        per_network: int | None = None,
         patience: Patience | None = None,
     ) -> None:
-        """Make the server; `proxies` are networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+        """Make the server; `proxies` are networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
 
-        class Protocol(PatientProtocol):
+        So many connections are answered at once, `per_network` of one client network; None is as many.
+        """
+
+        class Protocol(Guest):
             pass
 
         Protocol.patience = patience or Patience()
@@ -151,18 +159,20 @@ class HttpServer:
             access_log=False,
             server_header=False,
             date_header=False,
-            backlog=BACKLOG,
             limit_concurrency=connections,
             proxy_headers=bool(proxies),
             forwarded_allow_ips=list(proxies),
-            # uvicorn asks for files first, and calls this instead of reading them.
-            ssl_certfile="-" if tls else None,
-            ssl_context_factory=(lambda _config, _make: tls) if tls else None,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=2,
             h11_max_incomplete_event_size=16_384,
         )
-        self._server = _Server(config)
+        self._server = server = _Server(config)
+
+        def guest() -> Guest:
+            return Protocol(config, server.server_state, {})
+
+        total = connections + _TOLD
+        self._entrance = Entrance(guest, tls, ConnectionGate(total, per_network or total), proxies)
         self._serving: asyncio.Task[None] | None = None
         self._path: Path | None = None
 
@@ -175,20 +185,24 @@ class HttpServer:
 
     async def serve(self, listener: socket.socket, bound: SocketAddress | Path) -> None:
         """Answer on a socket that is bound; it is ours from now on. Raises CommandError when that cannot begin."""
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name=f"http {bound}")
+        # No socket for uvicorn: with TLS it learns of a connection only when the handshake is done.
+        self._serving = asyncio.create_task(self._server.serve(sockets=[]), name=f"http {bound}")
         self._serving.add_done_callback(self._ended)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_START_LIMIT):
                 await self._server.up.wait()
         if not self._server.started:
+            listener.close()
             await self.stop()
             raise CommandError(f"the HTTP server on {bound} did not start", TRY_AGAIN)
+        self._entrance.open(listener, BACKLOG)
 
     async def stop(self) -> None:
         """Finish the answers under way, within seconds, and let go of the socket."""
         serving, self._serving = self._serving, None
         if serving is None:
             return
+        await self._entrance.close()
         self._server.should_exit = True
         self._server.leave.set()
         _, late = await asyncio.wait([serving], timeout=_STOP_LIMIT)

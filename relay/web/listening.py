@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 SOCKET_NAME = "admin.sock"
 """Of the admin socket, in state_dir."""
 TRY_AGAIN = 75
-BACKLOG = 64
+BACKLOG = 512
 _LONGEST_UNIX_PATH = 107
 
 

@@ -20,7 +20,7 @@ class Patience:
     """How long a client may take, in seconds."""
 
     head: float = 20.0
-    """To send the header section of a request; asyncio itself gives TLS a minute before that."""
+    """To send the header section of a request; TLS has as long before that (relay.web.entrance)."""
     body: float = 30.0
     """To begin with a body; each `rate` octets that came give one more second."""
     rate: int = 4096

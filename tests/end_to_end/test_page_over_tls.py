@@ -1,8 +1,11 @@
 """The page of a real relay, in a real browser over TLS: what is changed there is in force for the next mail."""
 
 import asyncio
+import contextlib
 import hashlib
+import http.client
 import smtplib
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -130,6 +133,36 @@ def test_the_page_speaks_tls_alone(relay: RunningRelay, port: int) -> None:
         assert answer.status == 200
     with pytest.raises((urllib.error.URLError, ConnectionError, OSError)):
         urllib.request.urlopen(f"http://localhost:{port}/sign-in", timeout=30)
+
+
+def test_an_office_has_hundreds_of_connections_and_leaves_places_to_others(
+    relay: RunningRelay, port: int
+) -> None:
+    """With 400 from one address, that do nothing, it is answered still; more than 512 are hung up on, others answered."""
+
+    def asked(source: str) -> int:
+        client = http.client.HTTPSConnection(
+            "127.0.0.1", port, context=trusting(relay.ca), timeout=30, source_address=(source, 0)
+        )
+        with contextlib.closing(client):
+            client.request("GET", "/sign-in")
+            return client.getresponse().status
+
+    assert asked("127.0.0.1") == 200  # from now on the page is loaded
+    with contextlib.ExitStack() as stack:
+
+        def connected() -> socket.socket:
+            return stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+
+        first, *_ = [connected() for _ in range(400)]
+        assert asked("127.0.0.1") == 200
+        *_, last = [connected() for _ in range(120)]
+        with contextlib.suppress(ConnectionError):
+            assert last.recv(1) == b""
+        assert asked("127.0.0.2") == 200
+        first.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            first.recv(1)
 
 
 def shown_certificate(port: int) -> bytes:
