@@ -15,6 +15,7 @@ from relay.clock import SystemClock
 from relay.errors import RelayError
 from relay.ids import Login, QueueId, number_of, queue_id_of
 from relay.log_lines import Discretion, TextLines
+from relay.maillog.reference import all_events
 from relay.maillog.store import EventFilter, LoggedEvent, MailLog
 from relay.storage.sqlite import SqliteDatabase
 
@@ -55,7 +56,7 @@ def log(
     configuration = load_configuration(context, config)
     wanted = EventFilter(
         since=None if since is None else read_since(since, SystemClock().now()),
-        names=tuple(event or ()),
+        names=_known(event or ()),
         message=None if message is None else _queue_id(message),
         login=None if user is None else Login(user),
         text=address,
@@ -116,6 +117,16 @@ async def _follow(
 async def _newest(database: SqliteDatabase, mail_log: MailLog) -> int:
     newest = await database.read(lambda tx: mail_log.latest(tx, EventFilter(), 1))
     return newest[-1].id if newest else 0
+
+
+def _known(names: Sequence[str]) -> tuple[str, ...]:
+    """Take names of events, or the beginnings of some: what is asked for and cannot be must not look like peace."""
+    known = [kind.name for kind in all_events()]
+    for name in names:
+        if name not in known and not (name.endswith(".") and any(one.startswith(name) for one in known)):
+            near = [one for one in known if name and name in one] or known
+            fail(f"there is no event {name!r}; there are {', '.join(near)}", EXIT_USAGE)
+    return tuple(names)
 
 
 def _queue_id(text: str) -> QueueId:

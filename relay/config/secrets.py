@@ -41,7 +41,9 @@ def secret_path(reference: SecretReference, base: Path, setting: str = "a secret
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
         raise _wrong(
-            setting, f"no credentials were handed over ($CREDENTIALS_DIRECTORY) to find {name} among"
+            setting,
+            f"no credentials were handed over to find {name} among: systemd does that (LoadCredential=); by hand set"
+            f" CREDENTIALS_DIRECTORY to the folder with {name}",
         )
     if Path(name).name != name:
         raise _wrong(setting, f"{name} is not the name of a credential")

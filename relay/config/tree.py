@@ -214,6 +214,10 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
         ((mark.line + 1, mark.column + 1) for mark in marks if mark.line < lines),
         (lines, 1),
     )
+    if error.problem_mark is not None and text.removeprefix("\ufeff")[error.problem_mark.index :].startswith(
+        "\t"
+    ):
+        return Problem(file, line, column, "", "is not YAML: here is a tab; indent with spaces")
     context = f" {error.context}" if error.context else ""
     return Problem(file, line, column, "", f"is not YAML: {error.problem or 'it cannot be read'}{context}")
 

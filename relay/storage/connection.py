@@ -125,9 +125,9 @@ def translate(error: apsw.Error, connection: apsw.Connection) -> StorageError:
     """Say in the relay's own words what an SQLite error means for the caller."""
     match error:
         case apsw.FullError():
-            return StorageFull(f"the disk of the database is full: {error}")
+            return StorageFull("the disk of the database is full")
         case apsw.IOError() if connection.system_errno in (errno.ENOSPC, errno.EDQUOT):
-            return StorageFull(f"the disk of the database is full: {error}")
+            return StorageFull("the disk of the database is full")
         case apsw.ConstraintError() | apsw.MismatchError():
             return StorageConflict(str(error))
         case apsw.BusyError() | apsw.LockedError():

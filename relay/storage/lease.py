@@ -44,6 +44,18 @@ def holder(state_dir: Path) -> int | None:
     return None
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise CommandError(
+            f"server.state_dir: {folder} is no folder: something else is in its place", 77
+        ) from None
+    except OSError as exc:
+        text = f"server.state_dir: {folder} cannot be made ({exc.strerror}); make it for the user that the relay runs as"
+        raise CommandError(text, 77) from exc
+
+
 class StateLock:
     """`relay.lock` in state_dir, held by the one `relay serve` that works there; a context manager.
 
@@ -56,8 +68,8 @@ class StateLock:
 
     def __enter__(self) -> "StateLock":
         """Take the lock. Raises CommandError: 75 when another service holds it, 77 when that is not permitted."""
+        _make_folder(self._path.parent)
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             check_owner(self._path.parent, self._path.parent.stat())
             flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o600)

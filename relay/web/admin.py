@@ -9,6 +9,7 @@ from relay.errors import CommandError
 from relay.web.listening import SOCKET_NAME
 
 _NOT_REACHABLE = 69
+_NOT_PERMITTED = 77
 _LONGEST_ANSWER = 1_048_576
 
 
@@ -28,7 +29,8 @@ class _Connection(http.client.HTTPConnection):
 def ask(state_dir: Path, method: str, target: str, limit: float = 5.0) -> dict[str, object]:
     """Send one request and give the answer's JSON object.
 
-    Raises CommandError with exit code 69 when no service is there or it does not answer within `limit` seconds.
+    Raises CommandError: 69 when no service is there or it does not answer within `limit` seconds, 77 when that is
+    not for this user to know.
     """
     connection = _Connection(state_dir / SOCKET_NAME, limit)
     try:
@@ -36,6 +38,9 @@ def ask(state_dir: Path, method: str, target: str, limit: float = 5.0) -> dict[s
         response = connection.getresponse()
         body = response.read(_LONGEST_ANSWER)
         answer = json.loads(body) if response.status == 200 else None
+    except PermissionError as exc:
+        text = f"{state_dir} is not yours to work in; run this as its owner, as in `sudo -u relay relay …`"
+        raise CommandError(text, _NOT_PERMITTED) from exc
     except (OSError, http.client.HTTPException, ValueError) as exc:
         raise CommandError(f"no running service answers in {state_dir}", _NOT_REACHABLE) from exc
     finally:

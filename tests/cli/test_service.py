@@ -1,9 +1,12 @@
 """`relay reload`, `relay stop`, `relay backup` and `relay restore` without a service: what they say and exit with."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from relay.errors import CommandError
+from relay.web.admin import ask
 from tests.cli.conftest import Desk
 from tests.support.command import relay
 from tests.support.settings import GOOD, written
@@ -16,6 +19,23 @@ def test_without_a_service_they_say_so(tmp_path: Path, command: str) -> None:
     assert (ran.code, ran.out) == (69, "")
     assert str(tmp_path / "state") in ran.err
     assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("method", ["/reload", "/status"])
+def test_who_may_not_ask_is_not_told_that_no_service_runs(tmp_path: Path, method: str) -> None:
+    """Exit 77: an operator who forgot sudo would look for a service that is well."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    state.chmod(0)
+    me = os.geteuid()
+    try:
+        if me == 0:
+            os.seteuid(65534)
+        with pytest.raises(CommandError, match="run this as its owner") as caught:
+            ask(state, "POST", method)
+    finally:
+        os.seteuid(me)
+    assert caught.value.exit_code == 77
 
 
 @pytest.mark.parametrize("command", ["reload", "stop"])

@@ -137,3 +137,18 @@ def test_the_log_is_followed(desk: Desk) -> None:
         assert json.loads(following.stdout.readline())["event"] == "delivery.changed"
         following.send_signal(signal.SIGINT)
         assert following.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("sent", "there is no event 'sent'; there are delivery.sent\n"),
+        ("auth", "there is no event 'auth'; there are auth.failed, auth.blocked\n"),
+        ("delivery.sen.", "there is no event 'delivery.sen.'; there are message.accepted, "),
+    ],
+)
+def test_an_event_that_there_is_not_is_refused(desk: Desk, name: str, told: str) -> None:
+    """Exit 2 with the names that are near, or all: nothing printed would be taken for nothing happened."""
+    ran = relay("log", "--event", name, "-c", desk.config)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err

@@ -56,7 +56,10 @@ def test_a_secret_that_is_not_there_names_its_setting(
     assert str(error) == f"tls.private_key: cannot read {tmp_path / 'none'}: No such file or directory"
     assert error.exit_code == 78
     assert "RELAY_NONE is not set" in str(_error(SecretReference(env="RELAY_NONE"), tmp_path))
-    assert "no credentials were handed over" in str(_error(SecretReference(credential="x"), tmp_path))
+    assert str(_error(SecretReference(credential="x"), tmp_path)) == (
+        "tls.private_key: no credentials were handed over to find x among: systemd does that (LoadCredential=); by hand"
+        " set CREDENTIALS_DIRECTORY to the folder with x"
+    )
 
 
 def test_a_secret_that_cannot_be_one_is_refused_without_its_value(tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ def test_the_first_of_two_is_kept() -> None:
             "a: 'x\nb: 1\n",
             "f:1:4: is not YAML: found unexpected end of stream while scanning a quoted scalar",
         ),
+        ("a: 'ä'\nb:\n\tc: 1\n", "f:3:1: is not YAML: here is a tab; indent with spaces"),
+        ("\ufeffa:\n\tc: 1\n", "f:2:1: is not YAML: here is a tab; indent with spaces"),
         ("a: b: c\n", "f:1:5: is not YAML: mapping values are not allowed in this context"),
         (
             "a: 1\nb: \x07\n",
