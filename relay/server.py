@@ -288,9 +288,9 @@ class Service:
 
         Raises ConfigError or CommandError when they cannot be used; then the earlier ones stay.
         """
-        if await self.database.read(self.directory_store.current_version) == self.built.directory.version:
-            return
         async with self._changing:
+            if await self.database.read(self.directory_store.current_version) == self.built.directory.version:
+                return
             configuration, directory = await self.database.read(partial(with_changes, self.entered))
             before = self.built.configuration
             if (configuration.settings, configuration.places) == (before.settings, before.places):

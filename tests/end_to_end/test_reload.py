@@ -146,6 +146,21 @@ def test_a_rep_who_is_there_already_stops_the_reload(tmp_path: Path) -> None:
         assert "the earlier ones stay" in done.stderr
 
 
+def test_changed_reps_are_taken_into_use_once(tmp_path: Path) -> None:
+    """Whoever asks for them at the same time - the watch, reminders, the page -: one line tells of one change."""
+    with running_relay(tmp_path) as relay:
+
+        def told() -> int:
+            return relay.service.logs().count("the reps were changed")
+
+        relay.service.run("user", "add", "cecilia", "--address", "c@example.com", "--mode", "off")
+        eventually(lambda: told() > 0)
+        relay.service.run("user", "set", "cecilia", "--name", "Cecilia")
+        eventually(lambda: told() > 1)
+        assert relay.service.stop() == 0
+        assert told() == 2
+
+
 def test_systemd_hears_of_start_reload_and_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """READY=1, then RELOADING=1 with the monotonic time and READY=1 again, then STOPPING=1 (sd_notify(3))."""
     with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
