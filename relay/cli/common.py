@@ -115,9 +115,15 @@ def with_store(configuration: Configuration, work: Callable[[SqliteDatabase], Aw
         fail(str(error))
 
 
-def wake_service(configuration: Configuration) -> None:
-    """Tell a running service that something is due; silent when there is none."""
-    wake(configuration.state_dir)
+def wake_service(configuration: Configuration, *, waits: bool = False) -> None:
+    """Tell a running service that something is due; `waits`: when there is none, say that nothing happens until then."""
+    if not wake(configuration.state_dir) and waits:
+        print(nobody_answers(configuration), file=sys.stderr)
+
+
+def nobody_answers(configuration: Configuration) -> str:
+    """Say that what is due stays where it is, since no service runs."""
+    return f"no service answers in {configuration.state_dir}: nothing moves until `relay serve` runs"
 
 
 def caller() -> str:

@@ -202,7 +202,7 @@ def _change(
     if choice.ids and not changed and not with_store(configuration, known):
         fail(_nothing(choice.ids))
     if changed:
-        wake_service(configuration)
+        wake_service(configuration, waits=act.due)
     if json:
         print_json(f"relay.queue.{context.info_name}/1", [delivery_json(delivery) for delivery in changed])
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.common import ConfigOption, JsonOption, fail, load_configuration, with_store
+from relay.cli.common import ConfigOption, JsonOption, fail, load_configuration, nobody_answers, with_store
 from relay.cli.pauses import pause_lines, pauses_of
 from relay.cli.queue_choice import Choice, chosen
 from relay.cli.show import Json, ago, instant, print_json, print_table, safe
@@ -80,6 +80,8 @@ def why(
         typer.echo(line)
     if not largest:
         typer.echo("nothing waits")
+    elif hops is None:
+        typer.echo(nobody_answers(configuration))
     _tell_of_rest(len(causes.found) - len(largest))
 
 

@@ -170,7 +170,7 @@ def _change(
     )
     if choice.ids and not changed:
         _found(configuration, choice.ids)  # exits when there is no such record
-    wake_service(configuration)
+    wake_service(configuration, waits=bool(changed) and any(act.due for act in acts))
     print_items(f"relay.records.{context.info_name}/1", changed, json=json)
     if not json:
         typer.echo(f"{len(changed)} {'record' if len(changed) == 1 else 'records'} changed", err=True)
@@ -244,7 +244,7 @@ def _change_one(
     selection = Selection(ids=(one.delivery.id,))
     acts = (by_hand.retry(because), by_hand.release(because))
     with_store(configuration, lambda database: _carried_out(database, configuration, acts, [selection]))
-    wake_service(configuration)
+    wake_service(configuration, waits=True)
     after = _found(configuration, [str(one.delivery.id)])
     print_items(f"relay.records.{context.info_name}/1", after, json=json)
 

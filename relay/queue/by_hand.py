@@ -27,16 +27,18 @@ class Act:
     reason: str = ""
     ends: bool = False
     """Whether it is the end of what it is done to, so that messages may be closed by it."""
+    due: bool = False
+    """Whether what it is done to is due then."""
 
 
 def retry(because: str = "") -> Act:
     """Make what is deferred due now."""
-    return Act("retried", lambda store, tx, some, now: store.retry(tx, some, now), because)
+    return Act("retried", lambda store, tx, some, now: store.retry(tx, some, now), because, due=True)
 
 
 def release(because: str = "") -> Act:
     """Make what is held due now."""
-    return Act("released", lambda store, tx, some, now: store.release(tx, some, now), because)
+    return Act("released", lambda store, tx, some, now: store.release(tx, some, now), because, due=True)
 
 
 def hold(by: str, because: str = "") -> Act:

@@ -86,7 +86,13 @@ PLAYS: tuple[Play, ...] = (
     _play(
         "due",
         "Nothing, if it moves. If it does not: is `relay serve` running? The mail log tells (`relay log --follow`).",
-        states=(State.QUEUED, State.ACTIVE),
+        states=(State.QUEUED,),
+    ),
+    _play(
+        "under way",
+        "Nothing: it is being attempted just now. A hop that says nothing is given up after five minutes; it is deferred"
+        " then, with the reason.",
+        states=(State.ACTIVE,),
     ),
     _play(
         "restart",
@@ -114,7 +120,8 @@ PLAYS: tuple[Play, ...] = (
     _play(
         "TLS",
         "TLS with the hop fails: is the certificate expired, or for another name than the route's host? A CA of one's"
-        " own is named by tls_ca. The route does not go on in clear text.",
+        " own is named by tls_ca. Is it the right kind: tls: implicit for port 465, starttls for 587 and 25? The route"
+        " does not go on in clear text.",
         statuses=("4.7.4", "4.7.5"),
     ),
     _play(
@@ -141,7 +148,7 @@ PLAYS: tuple[Play, ...] = (
     _play(
         "connection",
         "The hop does not answer: can this machine reach its port (`nc -vz HOST PORT`)? A firewall often keeps port 25"
-        " shut. `relay queue retry` tries at once.",
+        " shut; port 465 says nothing without tls: implicit. `relay queue retry` tries at once.",
         statuses=("4.4.1", "4.4.2"),
     ),
     _play(

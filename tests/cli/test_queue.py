@@ -91,6 +91,7 @@ def test_deferred_deliveries_are_made_due(desk: Desk) -> None:
     ran = _queue(desk, "retry", desk.offer, "--json", "--because", "the customer called")
     assert ran.code == 0
     assert ran.json["schema"] == "relay.queue.retry/1"
+    assert ran.err.endswith("state: nothing moves until `relay serve` runs\n")
     assert [item["state"] for item in ran.items] == ["queued"]
     assert desk.states(desk.offer) == ["sent", "queued", "queued"]
     assert desk.events(desk.offer)[-1] == "delivery.changed"
@@ -102,7 +103,8 @@ def test_deferred_deliveries_are_made_due(desk: Desk) -> None:
 
 def test_hold_and_release(desk: Desk) -> None:
     """What is held waits for release; a second release finds nothing to do."""
-    assert _queue(desk, "hold", "--all").code == 0
+    ran = _queue(desk, "hold", "--all")
+    assert (ran.code, ran.err) == (0, "3 deliveries held\n")
     assert desk.states(desk.hello) == ["held"]
     assert desk.states(desk.offer) == ["sent", "held", "held"]
     assert _queue(desk, "retry", desk.hello).code == 1
@@ -220,7 +222,8 @@ def test_a_running_service_is_woken(desk: Desk) -> None:
         serving = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})
         serving.start()
         try:
-            assert _queue(desk, "retry", desk.offer).code == 0
+            retried = _queue(desk, "retry", desk.offer)
+            assert (retried.code, retried.err) == (0, "1 delivery retried\n")
             assert _queue(desk, "retry", desk.offer).code == 1
         finally:
             service.shutdown()

@@ -91,6 +91,7 @@ def test_why_is_told_in_plain_words(desk: Desk) -> None:
     assert "    to customer.example 1" in ran.out
     assert "    -> Nothing: the receiver wants a second try" in ran.out
     assert LOG_COPY_ADDRESS.partition("@")[2] not in ran.out
+    assert ran.out.endswith("state: nothing moves until `relay serve` runs\n")
     assert _queue(desk, "why", "--to", "nobody@*").out == "nothing waits\n"
 
 
@@ -103,6 +104,7 @@ def test_why_names_hops_that_are_left_alone(desk: Desk) -> None:
         assert "hop due.example.com:25 (route third) had trouble: 451 busy; the next mail" in ran.out
         assert "fine.example.com" not in ran.out
         assert "\x1b" not in ran.out
+        assert "no service" not in ran.out
         assert [hop["route"] for hop in _queue(desk, "why", "--json").json["hops"]] == ["main", "third"]
 
 

@@ -37,7 +37,7 @@ def test_a_reason_has_a_kind(reason: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("state", "kind"),
-    [(State.HELD, "held"), (State.WAITING, "waiting"), (State.QUEUED, "due"), (State.ACTIVE, "due")],
+    [(State.HELD, "held"), (State.WAITING, "waiting"), (State.QUEUED, "due"), (State.ACTIVE, "under way")],
 )
 def test_a_state_may_say_it_all(state: State, kind: str) -> None:
     """Whatever the last attempt came to, what is held waits for somebody."""
