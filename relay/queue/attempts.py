@@ -13,7 +13,7 @@ from operator import is_
 from relay.delivery_kind import Role, Transport
 from relay.errors import StorageError
 from relay.ids import DeliveryId
-from relay.outcome import Outcome
+from relay.outcome import NOBODY_RECEIVED_IT, Outcome, Skipped
 from relay.queue.budget import Budget
 from relay.queue.content import SpoolFiles, reader_of
 from relay.queue.courier import Courier
@@ -215,6 +215,8 @@ class Attempts:
     ) -> tuple[ContentReader | None, Mapping[DeliveryId, Outcome]]:
         """Give what the courier says; trouble that it should have turned into an outcome is deferred, loudly."""
         reader: ContentReader | None = None
+        if claimed.pointless:
+            return None, {one.id: Skipped(NOBODY_RECEIVED_IT) for one in group}
         try:
             reader = reader_of(claimed.content, self._spool, self._pool)
             self._watch(run)

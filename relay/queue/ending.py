@@ -101,9 +101,7 @@ class Ending:
 
         Gives their roles and targets; a log copy's is a secret. Mail that has no recipient but its log copy is left alone.
         """
-        states = _states(tx, [number])[number]
-        recipients = {state for role, state in states if role == _RECIPIENT}
-        if not recipients & _UNREACHED or recipients - _UNREACHED - {State.SKIPPED.value}:
+        if not nobody_received(tx, number):
             return []
         rows = tx.execute(SKIP_COPIES, (NOBODY_RECEIVED_IT, number))
         return [(Role(str(role)), str(target)) for role, target in rows]
@@ -122,6 +120,12 @@ class Ending:
         if self.remove_spooled is not None:
             for name in look_up_in(tx, SPOOLED, numbers):
                 tx.on_commit(partial(self.remove_spooled, name), slow=True)
+
+
+def nobody_received(tx: Transaction, number: int) -> bool:
+    """Tell whether every recipient has failed; not so for mail that has none but its log copy."""
+    recipients = {state for role, state in _states(tx, [number])[number] if role == _RECIPIENT}
+    return bool(recipients & _UNREACHED) and not recipients - _UNREACHED - {State.SKIPPED.value}
 
 
 def closing_of(tx: Transaction, number: int) -> Closing | None:

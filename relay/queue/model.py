@@ -171,6 +171,8 @@ class ClaimedMessage:
     message: QueuedMessage
     deliveries: tuple[Delivery, ...]
     content: "StoredContent"
+    pointless: bool = False
+    """Whether these are log copies of mail that nobody received."""
 
 
 @quick

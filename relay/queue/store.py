@@ -13,7 +13,7 @@ from relay.errors import IllegalState
 from relay.ids import DeliveryId, QueueId, number_of
 from relay.policy.decision import PlannedDelivery
 from relay.queue.accepting import Arrival, add, add_delivery
-from relay.queue.ending import Ending, closing_of
+from relay.queue.ending import Ending, closing_of, nobody_received
 from relay.queue.model import (
     FINAL,
     Change,
@@ -307,4 +307,7 @@ def _claimed(tx: Transaction, number: int, deliveries: tuple[Delivery, ...]) -> 
     row = tx.execute(CLAIMED, (number,))[0]
     message = queued_message(number, row[:11], map(recipient, tx.execute(RECIPIENTS, (number,))))
     content = row[11:] if row[11] is not None else (b"", "", message.octets, None, None)
-    return ClaimedMessage(message, deliveries, stored_content(content))
+    copies = {one.role for one in deliveries} == {Role.LOG_COPY}
+    # Their recipients failed while they were attempted, and that was broken off: by a stop, or a crash.
+    pointless = copies and nobody_received(tx, number)
+    return ClaimedMessage(message, deliveries, stored_content(content), pointless)

@@ -1,5 +1,7 @@
 """What becomes of a log copy that is tried apart from the recipients, and of mail that was kept back by a limit."""
 
+import asyncio
+
 import pytest
 
 from relay.delivery_kind import Role
@@ -7,9 +9,10 @@ from relay.outcome import Deferred
 from relay.queue.retry import SECOND
 from relay.queue.selection import Selection
 from relay.status import Reply
+from tests.queue.test_several_transactions import silent_for
 from tests.support.builders import LOG_COPY_ADDRESS, log_copy, to_recipient
 from tests.support.couriers import BUSY, REFUSED, SENT
-from tests.support.queue_house import HOUR, MINUTE, queue_house
+from tests.support.queue_house import HOUR, MINUTE, queue_house, until
 
 
 @pytest.fixture
@@ -54,6 +57,28 @@ async def test_a_recipient_that_expires_takes_the_log_copy_with_it(house):
     await house.wait_for(message, "deferred")
     house.pass_time(12 * HOUR / SECOND + 1)
     await house.wait_for(message, "expired", "skipped")
+
+
+async def test_a_stop_that_breaks_a_log_copy_off_sends_none_of_mail_that_nobody_received(house):
+    """The recipient was refused while the log copy's hop was silent: the next start skips it."""
+    house.start()
+    house.courier.answers["a@x.test"] = REFUSED
+    house.courier.key = lambda delivery: delivery.target
+    speaks = silent_for(house, LOG_COPY_ADDRESS)
+    message = await house.accept(to_recipient("a@x.test"), log_copy())
+    await until(lambda: len(house.courier.attempts) == 1)
+    await house.stop(grace=0.0)
+    assert set((await house.states(message)).values()) == {"bounced", "queued"}
+    speaks.set()
+    second = house.another_runner()
+    running = asyncio.create_task(second.run())
+    await house.wait_for(message, "bounced", "skipped")
+    await house.wait_for_event(message, "message.closed")
+    await second.stop(1)
+    await running
+    (skipped,) = await house.wait_for_event(message, "delivery.skipped")
+    assert skipped.data["reply"] == "nobody received it"
+    assert LOG_COPY_ADDRESS not in str(skipped.data)
 
 
 async def test_mail_for_the_log_address_alone_is_delivered(house):
