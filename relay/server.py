@@ -276,7 +276,7 @@ class Service:
             if not self._look.is_set():
                 self.meter.loop_lag(max(0.0, loop.time() - due))
             self._look.clear()
-            self.disk.free()
+            self.disk.look(self.built.configuration.settings.limits.minimum_free_disk)
             self.expiry.look(self.built.certificate_ends)
             try:
                 await self.take_changes()
@@ -376,7 +376,7 @@ class Service:
     def ready(self) -> Sequence[str]:
         """Give the reasons why no mail can be taken now."""
         reasons = [] if self._open else ["the listeners are not open"]
-        return reasons if self.has_room() else [*reasons, "the disk is nearly full"]
+        return reasons if self.has_room() else [*reasons, self.disk.trouble]
 
     async def status(self) -> Mapping[str, object]:
         """Give the live state: connections, hops, and what the queue holds."""

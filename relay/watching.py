@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _DISK_EVERY = 0.25
 """Seconds that a look at the disk holds: a burst of large mail must not use up what is kept free."""
+_FULL = "the disk is nearly full"
 GONE = -1
 """Less than any setting asks to be kept free."""
 _DAY = 86_400_000_000
@@ -34,6 +35,9 @@ class Disk:
         self._looked_at = -_DISK_EVERY
         self._database = self._file()
         self._free = 0
+        self._low = False
+        self.trouble = _FULL
+        """Why no mail is taken, when there is too little room for it."""
 
     def free(self) -> int:
         """Give the octets that are free; GONE where nobody would find again what is written now."""
@@ -45,11 +49,26 @@ class Disk:
                 trouble = "its database is not the one that was opened; stop the relay, and put it back"
             except OSError as exc:  # a disk that is gone has no room; it is looked at again
                 free, trouble = GONE, str(exc.strerror)
+            self.trouble = f"{self._folder} takes no more mail: {trouble}" if free == GONE else _FULL
             if free == GONE != self._free:
-                logger.error("%s takes no more mail: %s", self._folder, trouble)
+                logger.error("%s", self.trouble)
             self._free = free
             self._meter.disk_free(max(free, 0))
         return self._free
+
+    def look(self, wanted: int) -> None:
+        """Look at the disk, and tell when it has come to have less than `wanted` octets, or that much again."""
+        free = self.free()
+        if free == GONE or (free < wanted) == self._low:
+            return
+        self._low = free < wanted
+        room = (
+            f"{free >> 20} MiB free in {self._folder}, {wanted >> 20} MiB wanted (limits.minimum_free_disk)"
+        )
+        if self._low:
+            logger.error("%s, new mail is answered 452 4.3.1: %s", _FULL, room)
+        else:
+            logger.info("the disk has room again, mail is taken: %s", room)
 
     def _file(self) -> tuple[int, int]:
         """Tell the database's file from any other: one that was removed or replaced still can be written, and is lost."""

@@ -4,12 +4,15 @@ Each file of migrations/ is one version, applied whole or not at all. `meta` hol
 version of the program's schema that can still work with it (`readable_since`).
 """
 
+import logging
 from dataclasses import dataclass
 from importlib import resources
 
 import apsw
 
 from relay.errors import CommandError, StorageUnavailable
+
+logger = logging.getLogger(__name__)
 
 _META = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID"
 _READ_META = "SELECT value FROM meta WHERE key = ?"
@@ -53,6 +56,7 @@ def migrate(connection: apsw.Connection, steps: list[Migration]) -> int:
             "BEGIN IMMEDIATE"
         )  # so that of two programs started together one waits for the other
         check(connection, steps, may_migrate=True)
+        before = _number(connection, "version")
         version = _apply(connection, steps)
         connection.execute("COMMIT")
     except apsw.Error as exc:
@@ -60,6 +64,10 @@ def migrate(connection: apsw.Connection, steps: list[Migration]) -> int:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+    if not before:
+        logger.info("%s is new and empty", connection.filename)
+    elif version > before:
+        logger.info("%s was brought up to date: schema %d is now %d", connection.filename, before, version)
     return version
 
 

@@ -1,6 +1,7 @@
 """How the schema comes about, and what happens when program and database are of different ages."""
 
 import dataclasses
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,21 +42,30 @@ def test_versions_are_numbered_without_a_gap() -> None:
     assert all(1 <= step.readable_since <= step.version for step in steps)
 
 
-def test_an_empty_database_gets_every_step_once(connection: apsw.Connection) -> None:
-    """Migrating twice is migrating once."""
+def test_an_empty_database_gets_every_step_once(
+    connection: apsw.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Migrating twice is migrating once; a new one is told, as when the disk with the old one was not mounted."""
+    caplog.set_level(logging.INFO)
     steps = migrations()
     assert migrate(connection, steps) == steps[-1].version
+    assert caplog.messages == [f"{connection.filename} is new and empty"]
     before = schema(connection)
     assert migrate(connection, steps) == steps[-1].version
     assert schema(connection) == before
+    assert len(caplog.messages) == 1
 
 
-def test_a_step_is_applied_to_what_is_there(connection: apsw.Connection) -> None:
+def test_a_step_is_applied_to_what_is_there(
+    connection: apsw.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
     """A database with data gets only the steps it lacks, and keeps its data."""
     first = migrations()[:1]
     migrate(connection, first)
     connection.execute("INSERT INTO event VALUES (1, 1, NULL, 'auth.failed', '{}')")
-    assert migrate(connection, [*first, NEXT]) == 2
+    with caplog.at_level(logging.INFO):
+        assert migrate(connection, [*first, NEXT]) == 2
+    assert caplog.messages == [f"{connection.filename} was brought up to date: schema 1 is now 2"]
     assert connection.execute("SELECT count(*) FROM event").fetchall() == [(1,)]
     assert connection.execute("SELECT extra FROM message").fetchall() == []
 
