@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from relay.directory.model import Rep
-from relay.errors import StorageError
+from relay.errors import RelayError, StorageError
 from relay.storage.database import Transaction
 from relay.texts import preferred, words
 from relay.web.access import FORM_LIMIT, PageRoute
@@ -127,9 +127,14 @@ async def who(ask: Ask) -> tuple[Session | None, Rep | None]:
     if not ask.cookies.session:
         return None, None
     house, id_hash = ask.house, digest(ask.cookies.session)
-    session = await house.database.read(lambda tx: house.store.session(tx, id_hash, ask.now))
-    rep = None if session is None else house.actions.directory().by_login(session.login_key)
-    if session is None or rep is None or not stands(session, rep):
+    session, rep = await _standing(ask, id_hash)
+    if session is None:
+        return None, None
+    if rep is None:  # the password may be another one since a moment ago, which not all parts know of yet
+        with suppress(RelayError):
+            await house.actions.take_changes()
+        session, rep = await _standing(ask, id_hash)
+    if session is None or rep is None:
         return None, None
     if ask.now - session.seen_at > _TOUCH_EVERY:
 
@@ -138,6 +143,14 @@ async def who(ask: Ask) -> tuple[Session | None, Rep | None]:
 
         await house.database.write(touch)
     return session, rep
+
+
+async def _standing(ask: Ask, id_hash: str) -> tuple[Session | None, Rep | None]:
+    """Give a session, and its rep when it stands."""
+    house = ask.house
+    session = await house.database.read(lambda tx: house.store.session(tx, id_hash, ask.now))
+    rep = None if session is None else house.actions.directory().by_login(session.login_key)
+    return session, rep if session is not None and rep is not None and stands(session, rep) else None
 
 
 def own_origins(request: Request, house: House) -> set[str]:

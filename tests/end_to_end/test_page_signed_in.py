@@ -111,6 +111,18 @@ def test_who_is_kept_out_is_signed_out_and_others_are_not(
             assert again.get(f"{base}/settings/account", timeout=60).url == f"{base}/settings/account"
 
 
+def _chosen(browser: requests.Session, base: str, present: str, chosen: str) -> str:
+    """Choose another password on the page; give it."""
+    page = browser.get(f"{base}/settings/account", allow_redirects=False, timeout=60)
+    assert page.status_code == _IN, f"signed out before {chosen}"
+    fields = {"form_token": _token(page.text), "present": present, "password": chosen, "repeated": chosen}
+    answer = browser.post(
+        f"{base}/settings/password", fields, headers={"origin": base}, allow_redirects=False, timeout=60
+    )
+    assert "said=password_changed" in answer.headers["location"], answer.text
+    return chosen
+
+
 def test_who_changes_the_password_during_a_reload_stays_signed_in(tmp_path: Path) -> None:
     """A reload that has read the reps before, and ends sessions after, does not take the new password for another."""
     (port,) = free_ports(1)
@@ -132,25 +144,40 @@ def test_who_changes_the_password_during_a_reload_stays_signed_in(tmp_path: Path
         try:
             present = _PASSWORD
             for number in range(12):
-                chosen = f"a passphrase of its own, number {number}"
-                page = ana.get(f"{base}/settings/account", allow_redirects=False, timeout=60)
-                assert page.status_code == _IN, f"signed out after {number} changes"
-                fields = {
-                    "form_token": _token(page.text),
-                    "present": present,
-                    "password": chosen,
-                    "repeated": chosen,
-                }
-                answer = ana.post(
-                    f"{base}/settings/password",
-                    fields,
-                    headers={"origin": base},
-                    allow_redirects=False,
-                    timeout=60,
-                )
-                assert "said=password_changed" in answer.headers["location"], answer.text
-                present = chosen
+                present = _chosen(ana, base, present, f"a passphrase of its own, number {number}")
             assert ana.get(f"{base}/settings/account", allow_redirects=False, timeout=60).status_code == _IN
         finally:
             done.set()
         reloading.result()
+
+
+def test_another_tab_stays_signed_in_while_the_password_changes(tmp_path: Path) -> None:
+    """Between the new password in the store and the directory that knows it, no question of the session is turned away."""
+    (port,) = free_ports(1)
+    base = f"https://localhost:{port}"
+    web = {"address": f"127.0.0.1:{port}", "tls": "implicit"}
+    done = threading.Event()
+    with (
+        running_relay(tmp_path, {"web": web, "users": [_user("ana")]}) as relay,
+        _signed_in(relay, base, "ana") as ana,
+        requests.Session() as tab,
+        ThreadPoolExecutor(1) as other,
+    ):
+        tab.trust_env, tab.verify = False, str(relay.ca_file)
+        tab.cookies.update(ana.cookies)
+
+        def go_on_asking() -> set[int]:
+            seen = set()
+            while not done.is_set():
+                answer = tab.get(f"{base}/attention/list", headers={"hx-request": "true"}, timeout=60)
+                seen.add(answer.status_code)
+            return seen
+
+        asking = other.submit(go_on_asking)
+        try:
+            present = _PASSWORD
+            for number in range(6):
+                present = _chosen(ana, base, present, f"a passphrase of its own, number {number}")
+        finally:
+            done.set()
+        assert asking.result() == {200}

@@ -120,8 +120,10 @@ class LocalActions:
         return self.built.rules
 
     async def take_changes(self) -> None:
-        """Go by what was stored."""
-        self.built = await self.house.database.read(partial(_built, self.entered))
+        """Go by what was stored since."""
+        version = await self.house.database.read(DirectoryStore().current_version)
+        if version != self.built.directory.version:
+            self.built = await self.house.database.read(partial(_built, self.entered))
 
     def wake(self) -> None:
         """Count."""

@@ -428,8 +428,7 @@ async def test_an_app_password_needs_a_name_of_its_own(tmp_path: Path, name: str
 async def test_reps_of_the_store_change_the_same_things(tmp_path: Path) -> None:
     """For a rep entered by command the same holds; what a command enters later is the last word."""
     async with open_page(tmp_path) as page:
-        enable = "UPDATE rep SET disabled = 0"
-        await page.house.database.write(lambda tx: tx.execute(enable))
+        await page.house.database.write(lambda tx: DirectoryStore().set(tx, "dan", RepChange(disabled=False)))
         await page.actions.take_changes()
         dan = await page.signed_in("dan")
         answer = await dan.post("/settings/mail/tokens", name="Telephone")

@@ -261,7 +261,8 @@ def keep_out(page: Page) -> None:
     ana, bo, *others = page.actions.built.directory.reps()
     assert (ana.login, bo.login) == ("ana", "bo")
     changed = [replace(ana, password="$argon2id$another"), replace(bo, disabled=True), *others]
-    page.actions.built = page.actions.built.with_directory(Directory(changed))
+    directory = Directory(changed, version=page.actions.built.directory.version)
+    page.actions.built = page.actions.built.with_directory(directory)
 
 
 async def test_a_session_is_worth_nothing_once_its_rep_is_kept_out(tmp_path: Path) -> None:
