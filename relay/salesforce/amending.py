@@ -21,6 +21,7 @@ from relay.salesforce.uncertain import settle_rows, unsure_for
 from relay.storage.database import Database, Transaction
 
 _PEOPLE = ("003", "00Q")
+_UNDONE = RecordState.UNDONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,8 @@ class Amending:
         What something else had logged stays there. What cannot be deleted now is, when it is undone once more.
         Raises SalesforceError when it cannot be found out whether something was made.
         """
-        rows = await self._certain(rows)
-        todo = [
-            row
-            for row in rows
-            if row.state is RecordState.MADE or (row.state is RecordState.UNDONE and row.pending)
-        ]
-        await self.database.write(lambda tx: self._bury(tx, todo))
+        keys = [row.key for row in await self._certain(rows)]
+        todo = await self.database.write(lambda tx: self._bury(tx, keys))
         return [await self._delete(row) for row in todo]
 
     async def _certain(self, rows: Sequence[RecordRow]) -> Sequence[RecordRow]:
@@ -81,10 +77,16 @@ class Amending:
             raise SalesforceError(local_fault("TIMEOUT", said, retry_after=left))
         return [after[key] for key in keys if key in after]
 
-    def _bury(self, tx: Transaction, rows: Sequence[RecordRow]) -> None:
-        now = self.clock.now()
-        for row in rows:
+    def _bury(self, tx: Transaction, keys: Sequence[str]) -> list[RecordRow]:
+        """Make the tombstones; give what is to be deleted, as it stands now."""
+        now, held = self.clock.now(), self.store.by_keys(tx, keys)
+        rows = [held[key] for key in keys if key in held]
+        todo = [
+            row for row in rows if row.state is RecordState.MADE or (row.state is _UNDONE and row.pending)
+        ]
+        for row in todo:
             self.store.undo(tx, [row.key], now, pending=not row.found, reason=self._reason)
+        return todo
 
     @property
     def _reason(self) -> str:

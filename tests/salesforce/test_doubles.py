@@ -13,6 +13,7 @@ from relay.demo.salesforce.simulator import Simulator
 from relay.ids import QueueId
 from relay.queue.model import State
 from relay.queue.selection import Selection
+from relay.salesforce.amending import Amending
 from relay.salesforce.background import step
 from relay.salesforce.doubles import next_due
 from relay.salesforce.record_rows import RecordState
@@ -217,4 +218,18 @@ async def test_what_was_taken_over_is_waited_for_anew(tmp_path: Path, salesforce
             while "not known yet" not in (found := await house.delivery(second)).reason:
                 assert found.state is not State.SENT
                 await asyncio.sleep(0.01)
+        assert salesforce.rows("EmailMessage") == []
+
+
+async def test_what_is_undone_is_what_counts_then(tmp_path: Path, salesforce: Simulator) -> None:
+    """Between a command's look at its rows and its undoing another one has taken the place of what was there twice."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False, more=TIMEOUT) as house:
+        rows = await house.rows(await made_twice(house))
+        await look(house)
+        assert len(salesforce.rows("EmailMessage")) == 1
+        assert house.recording.client is not None
+        amending = Amending(house.database, house.recording.client, house.clock, "ana")
+        (amended,) = await amending.undo(rows)
+        assert amended.fault is None
         assert salesforce.rows("EmailMessage") == []
