@@ -47,7 +47,9 @@ _ADMIN_PAGES = (
     "/admin/queue",
     "/admin/audit",
     "/admin/configuration",
+    "/diagnostics",
 )
+_LIVE_PAGES = ("/today", "/center", "/attention", "/diagnostics")
 _LIVE = re.compile(rb'hx-get="([^"]+)" hx-trigger="every (\d+)(ms|s)"')
 """What of a page asks for itself, and how often."""
 _REMINDERS = 30
@@ -196,14 +198,18 @@ def _remind(login: str, now: int, tx: Transaction) -> None:
 async def _each_page(relay: WithPage, sessions: Sequence[str], times: int) -> dict[str, list[float]]:
     """Give how long each page took, asked for by one person at a time."""
     found: dict[str, list[float]] = {}
-    for secret, pages in ((sessions[0], _ADMIN_PAGES), (sessions[8], _REP_PAGES)):
+    for secret, pages, whose in ((sessions[0], _ADMIN_PAGES, " (all reps)"), (sessions[8], _REP_PAGES, "")):
         browser = Browser(relay.page_port, secret)
         for page in pages:
-            found[f"`{page}`"] = await browser.times(page, times)
-    for page in ("/today", "/center", "/attention"):
-        name, waits = await browser.times_unchanged(page, times)
-        found[f"`{name}`, unchanged"] = waits
+            found[_named(page, whose)] = await browser.times(page, times)
+        for page in (one for one in _LIVE_PAGES if one in pages):
+            name, waits = await browser.times_unchanged(page, times)
+            found[f"{_named(name, whose)}, unchanged"] = waits
     return found
+
+
+def _named(page: str, whose: str) -> str:
+    return f"`{page}`{whose if page.startswith('/diagnostics') else ''}"
 
 
 @contextmanager

@@ -13,11 +13,11 @@ from relay.web.sent_mail import digest
 
 DISMISSED = "dismissed"
 """The kind of mark that dismissing sets; its subject is the delivery."""
-LIMIT = 500
-"""As many are shown."""
+LIMIT, LIMIT_OF_ALL = 500, 200
+"""As many are shown, of a rep and of all."""
 MOST = 10_000
 """As far as they are counted."""
-FEW = 5_000
+FEW = 2_000
 """Up to so many are gone through to find those of one rep; beyond, it is the rep's mail that is gone through."""
 _DAYS_BACK = 30 * 86_400_000_000
 
@@ -72,10 +72,11 @@ def amiss(tx: Transaction, login: Login | None, key: str, now: int, *, few: int 
     since = next_number(0, now - _DAYS_BACK)
     those = _those(tx, login, since, few)
     bound: tuple[Value, ...] = (login, since, key, DISMISSED)
-    rows = str(tx.execute(CHOSEN.format(those=those), (*bound, LIMIT))[0][0])
+    limit = LIMIT_OF_ALL if login is None else LIMIT
+    rows = str(tx.execute(CHOSEN.format(those=those), (*bound, limit))[0][0])
     ids = tuple(DeliveryId(row[0]) for row in json.loads(rows))
     total = len(ids)
-    if total == LIMIT:
+    if total == limit:
         total = integer(tx.execute(COUNT.format(those=those), (*bound, MOST + 1))[0][0])
     return Amiss(ids, total, digest(rows, str(total)))
 

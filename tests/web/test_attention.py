@@ -20,7 +20,7 @@ from relay.salesforce.model import Category, Fault, FaultKind
 from relay.salesforce.record_rows import Intention, Told
 from relay.salesforce.store import RecordStore
 from relay.storage.database import Transaction
-from relay.web.amiss import LIMIT, amiss
+from relay.web.amiss import LIMIT, LIMIT_OF_ALL, amiss
 from relay.web.pages.attention import record_id
 from tests.support.builders import lease, new_message, record, to_recipient
 from tests.support.page import SETTINGS, Page, open_page
@@ -242,6 +242,17 @@ async def test_the_same_is_found_however_much_is_amiss(tmp_path: Path, few: int)
         assert found.ids == (old, key, bounced, later)
 
 
+async def test_a_long_list_of_everybodys_asks_less_often(tmp_path: Path) -> None:
+    """A rep's own is as quick as ever, and all of it is there."""
+    async with open_page(tmp_path) as page:
+        await accepted(page, 101)
+        await end(page, State.HELD, 101)
+        for login, every in (("bea", "6s"), ("ana", "1500ms")):
+            text = (await (await page.signed_in(login)).get("/diagnostics")).text
+            assert f'hx-trigger="every {every}"' in text
+            assert text.count('id="mail-') == 101
+
+
 async def test_a_flood_of_retries_does_not_hide_what_was_given_up(tmp_path: Path) -> None:
     """What nothing more is tried for stands before what is tried again by itself."""
     async with open_page(tmp_path) as page:
@@ -263,7 +274,7 @@ async def test_what_waits_for_somebody_is_shown_beside_an_outage(tmp_path: Path)
 
 async def test_a_list_that_is_cut_says_so(tmp_path: Path) -> None:
     """How many there are stands beside how many are shown, for one rep and for all, and not where all are shown."""
-    said = f"{LIMIT} of {LIMIT + 2} are shown, oldest first"
+    said = f"{{}} of {LIMIT + 2} are shown, oldest first"
     async with open_page(tmp_path) as page:
         for _ in range(LIMIT):
             await given_up(page, State.DEFERRED, "451 later", page.clock.now() + 10**10)
@@ -271,8 +282,9 @@ async def test_a_list_that_is_cut_says_so(tmp_path: Path) -> None:
         assert "are shown" not in (await ana.get("/attention")).text
         for _ in range(2):
             await held(page)
-        for visitor, path in ((ana, "/attention"), (ana, "/diagnostics"), (bea, "/diagnostics")):
-            assert said in (await visitor.get(path)).text, path
+        lists = (ana, "/attention", LIMIT), (ana, "/diagnostics", LIMIT), (bea, "/diagnostics", LIMIT_OF_ALL)
+        for visitor, path, shown in lists:
+            assert said.format(shown) in (await visitor.get(path)).text, path
 
 
 async def test_nothing_is_offered_again_that_nothing_more_is_tried_for(tmp_path: Path) -> None:

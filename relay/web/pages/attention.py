@@ -36,6 +36,9 @@ from relay.web.reminding import today
 from relay.web.sentences import in_english
 
 _OPEN = (State.HELD, State.DEFERRED)
+_OFTEN, _SELDOM = "1500ms", "6s"
+_LONG = 100
+"""Rows of everybody's mail: two hundred take a fortieth of a second of the loop that moves mail, not with each change."""
 
 
 def routes() -> Sequence[PageRoute]:
@@ -60,6 +63,8 @@ class Listed:
     """How many of how many these are, in words; "" when they are all."""
     version: str
     """What the list shows, by a name."""
+    every: str
+    """How often it asks for itself."""
 
     @property
     def waiting(self) -> int:
@@ -78,7 +83,11 @@ async def troubles_of(ask: Ask, *, everybody: bool = False, known: str = "") -> 
         return shown, troubles(tx, house.queue, shown.ids, ask.words.texts)
 
     given = await house.database.read(read)
-    return None if given is None else Listed(given[1], _cut(ask, given[0]), _version(ask, given[0]))
+    if given is None:
+        return None
+    shown, found = given
+    every = _SELDOM if everybody and len(found) > _LONG else _OFTEN
+    return Listed(found, _cut(ask, shown), _version(ask, shown), every)
 
 
 def _version(ask: Ask, shown: Amiss) -> str:
