@@ -291,13 +291,11 @@ async def test_a_slow_hop_does_not_keep_the_room_of_all(
         hop.gate.clear()
         sender = courier(route(hop.port, connections=1))
         attempts = [asyncio.create_task(send(sender, batch(first_id=n))) for n in range(60)]
-        done, _ = await asyncio.wait(attempts, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.sleep(0)
+        await until(lambda: sum(task.done() for task in attempts) >= 60 - 1 - PATIENCE)
         late = [outcome for task in attempts if task.done() for outcome in task.result()]
         waits = [one.retry_after for one in late if isinstance(one, Deferred) and not one.attempted]
-        assert done
         assert len(waits) == len(late)
-        assert 60 - 1 - PATIENCE <= len(late) <= 60 - 1 - LONG
+        assert len(late) <= 60 - 1 - LONG
         assert "1 connections at once, and the hop is slow" in text(late[0])
         assert all(wait is not None and 30.0 <= wait <= 300.0 for wait in waits)
         assert waits[:5] == sorted(waits[:5])  # who came first comes back first
