@@ -2,7 +2,8 @@
 
 Salesforce may carry a call out long after its caller has given up. With the relay's own key in a unique field it then
 refuses the second one; without it both are there. Deleted is only what a call of ours answered with its id, and only
-when the other is like it in every field that the relay writes, by the same user, with all that hangs on it.
+when the other is like it in every field that the relay writes, by the same user, with all that hangs on it, and nobody
+else has changed either.
 """
 
 import logging
@@ -56,6 +57,8 @@ _COMPARED = {
     ),
 }
 """What two records must have in common to be one mail, as far as it is visible."""
+_BY_WHOM = ("CreatedById", "LastModifiedById")
+"""Who made them, and that nobody else has worked with one since."""
 _STORE = DoubtStore()
 
 
@@ -158,8 +161,8 @@ class _Looking:
         ids = {each.id for each in found}
         if not _counts(row) or row.salesforce_id != one.answered or len(ids | {one.answered}) < 2:
             return None
-        fields = _compared(row.object, self._shape)
-        soql = f"SELECT Id, CreatedById, {', '.join(fields)} FROM {row.object} WHERE Id IN "  # noqa: S608 - names of ours
+        fields = [*_BY_WHOM, *_compared(row.object, self._shape)]
+        soql = f"SELECT Id, {', '.join(fields)} FROM {row.object} WHERE Id IN "  # noqa: S608 - names of ours
         rows = await self._tools.client.query(
             soql + listed([*ids, one.answered]), identity=self._identity, background=True
         )
@@ -235,7 +238,7 @@ def _compared(object: str, shape: OrgShape) -> Sequence[str]:
 
 
 def _alike(one: Row, ours: Row, fields: Sequence[str]) -> bool:
-    return all(one.get(name) == ours.get(name) for name in (*fields, "CreatedById"))
+    return all(one.get(name) == ours.get(name) for name in fields)
 
 
 def _without(row: Row, parent: str) -> Row:

@@ -233,3 +233,18 @@ async def test_what_is_undone_is_what_counts_then(tmp_path: Path, salesforce: Si
         (amended,) = await amending.undo(rows)
         assert amended.fault is None
         assert salesforce.rows("EmailMessage") == []
+
+
+async def test_one_that_somebody_has_worked_with_is_left(tmp_path: Path, salesforce: Simulator) -> None:
+    """Also where it is a field that the relay does not write: what a person entered since is not deleted."""
+    people(salesforce, 1)
+    without_enhanced_email(salesforce)
+    async with recording_house(tmp_path, salesforce, start=False, more=TIMEOUT) as house:
+        message = await made_twice(house, "Task")
+        ours = str((await house.row(message)).salesforce_id)
+        (person,) = [row["Id"] for row in salesforce.rows("User") if row["Username"] == "bo@example.com.crm"]
+        at = "2026-12-01T09:00:00.000Z"
+        salesforce.edit("Task", ours, by=str(person), IsReminderSet=True, ReminderDateTime=at)
+        await look(house)
+        assert ours in [row["Id"] for row in salesforce.rows("Task")]
+        assert len(salesforce.rows("Task")) == 2
