@@ -55,6 +55,8 @@ class Blocked:
     """Too many wrong passwords for this login or from this network; try again in so many seconds."""
 
     seconds: float
+    network: bool = False
+    """Whether it is the network's, of whatever login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Credentials:
                 return Unavailable()
             finally:
                 self._waiting -= 1
-        return Blocked(begun.seconds) if isinstance(begun, Locked) else begun
+        return Blocked(begun.seconds, begun.network) if isinstance(begun, Locked) else begun
 
     def _let_next_begin(self) -> None:
         self._ended.set()

@@ -40,6 +40,8 @@ class Locked:
     """Too many failures: wait this long."""
 
     seconds: float
+    network: bool = False
+    """Whether the network is locked, whoever asks from it; else the login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,10 @@ class Throttle:
         pair = f"pair {login}\0{network}"
         keys = (pair,) if self._is_known(pair, now) else (f"login {login}", f"network {network}")
         counts = [self._count(key) for key in keys]
-        wait = max(count.locked_until for count in counts) - now
+        longest = max(counts, key=lambda count: count.locked_until)
+        wait = longest.locked_until - now
         if wait > 0:
-            return Locked(wait)
+            return Locked(wait, network=longest is not counts[0])
         if any(self._failures(count, now) + count.under_way >= self._limits.max for count in counts):
             return Full()
         for count in counts:

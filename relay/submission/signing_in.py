@@ -10,6 +10,7 @@ from relay.maillog.events import SignInBlocked, SignInFailed
 from relay.status import Reply
 from relay.submission import auth
 from relay.submission.answers import Answer, Challenge, HangUp, Prove
+from relay.submission.door import Door
 from relay.submission.session import Session
 from relay.submission.wording import shown, wait_text
 
@@ -59,8 +60,8 @@ def proved(session: Session, credential: auth.Credential, verdict: Verdict) -> R
             return status.SIGNED_IN
         case Wrong():
             return _wrong(session, credential)
-        case Blocked(seconds=seconds):
-            return _blocked(session, credential, wait_text(seconds))
+        case Blocked(seconds=seconds, network=network):
+            return _blocked(session, credential, wait_text(seconds), "network" if network else "login")
         case Unavailable():
             return status.AUTH_UNAVAILABLE
 
@@ -75,14 +76,26 @@ def _wrong(session: Session, credential: auth.Credential) -> Reply | HangUp:
             client=session.client,
             listener=door.name,
             mechanism=credential.mechanism,
-            reason="wrong login or password",
+            reason=_why(door, credential.login),
         )
     )
     too_many = session.failures >= max(_FEWEST_FAILURES, door.limits.failures)
     return HangUp(status.TOO_MANY_FAILURES) if too_many else status.WRONG_PASSWORD
 
 
-def _blocked(session: Session, credential: auth.Credential, wait: str) -> HangUp:
+def _why(door: Door, login: str) -> str:
+    """Say for the mail log what the client is not told: an admin need not guess which it is."""
+    rep = door.reps().by_login(login)
+    if rep is None:
+        return "there is no such login"
+    if rep.disabled:
+        return "the rep is disabled"
+    if rep.password is None and not rep.tokens:
+        return "the rep has no password"
+    return "wrong password"
+
+
+def _blocked(session: Session, credential: auth.Credential, wait: str, what: str) -> HangUp:
     door = session.door
     door.note(
         SignInBlocked(
@@ -90,7 +103,7 @@ def _blocked(session: Session, credential: auth.Credential, wait: str) -> HangUp
             login=shown(credential.login.encode()),
             client=session.client,
             listener=door.name,
-            reason=f"locked out for another {wait}",
+            reason=f"the {what} is locked out for another {wait}",
         )
     )
     return HangUp(status.TOO_MANY_PASSWORDS.fill(wait=wait))

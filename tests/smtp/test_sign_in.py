@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from relay.directory.credentials import Blocked, Unavailable, Wrong
-from relay.directory.model import Directory
+from relay.directory.model import Directory, Rep
+from relay.ids import Login
 from relay.maillog.events import SignInBlocked, SignInFailed
 from tests.support.builders import mailbox
 from tests.support.submission import PASSWORD, PLAIN, Front, client_tls, open_front
@@ -73,6 +74,22 @@ async def test_after_five_failures_we_hang_up_and_not_before_three(tmp_path: Pat
         assert "wrong-secret" not in repr(front.log.events)
 
 
+async def test_the_mail_log_tells_an_admin_what_is_wrong(tmp_path: Path) -> None:
+    """What the client is not told: no such login, a disabled rep, a rep of a gateway, or the password."""
+    async with signed_off(tmp_path) as (front, talk):
+        dora = Rep(Login("dora"), (mailbox("dora@example.com"),))
+        front.directory = Directory([*front.directory.reps(), dora])
+        for login in (b"Ana", b"nobody", b"bo", b"dora"):
+            assert (await talk.say(plain(login, b"guess"))).startswith("535")
+        await until(lambda: len(front.log.events) == 4)
+        assert [one.reason for one in front.log.events if isinstance(one, SignInFailed)] == [
+            "wrong password",
+            "there is no such login",
+            "the rep is disabled",
+            "the rep has no password",
+        ]
+
+
 async def test_a_locked_login_is_told_how_long(tmp_path: Path) -> None:
     """A lock-out is 421 4.7.0 with the time to wait, and an event."""
     async with signed_off(tmp_path) as (front, talk):
@@ -81,7 +98,16 @@ async def test_a_locked_login_is_told_how_long(tmp_path: Path) -> None:
             "421 4.7.0 Too many wrong passwords; try again in 14 minutes (R1103)"
         )
         await until(lambda: bool(front.log.events))
-        assert isinstance(front.log.events[0], SignInBlocked)
+    async with signed_off(tmp_path) as (other, talk):
+        other.passwords.verdict = Blocked(60.0, network=True)
+        await talk.say(f"AUTH PLAIN {PLAIN}")
+        await until(lambda: bool(other.log.events))
+    assert [
+        one.reason for one in (*front.log.events, *other.log.events) if isinstance(one, SignInBlocked)
+    ] == [
+        "the login is locked out for another 14 minutes",
+        "the network is locked out for another 60 seconds",
+    ]
 
 
 async def test_a_directory_that_is_away_is_454(tmp_path: Path) -> None:
