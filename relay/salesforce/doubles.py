@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 _TIMES = 5
 """How many times as long as any call should take it may be until a call that was lost has come to its end."""
 _TRIES = 10
+_STAYS = "{} is like it; it stays, since more hangs on it"
 _NOT_KNOWN = "it may be there twice; Salesforce could not be asked for days"
 _MOST = 100
 _COMPARED = {
@@ -128,7 +129,7 @@ class _Looking:
 
     async def look(self, some: Sequence[tuple[Doubt, RecordRow]]) -> None:
         """Settle each. Raises SalesforceError, StorageError."""
-        begun = [(one, row) for one, row in some if one.other is not None]
+        begun = [(one, row) for one, row in some if one.other is not None and await self._still(one, row)]
         fresh = [(one, row) for one, row in some if one.other is None]
         found = await self._found([row for _, row in fresh if _counts(row)])
         for one, row in fresh:
@@ -140,7 +141,7 @@ class _Looking:
                 if await self._tools.database.write(partial(self._replace, one=replaced, row=row)):
                     begun.append((replaced, row))
             else:
-                await self._tell(one, row, f"{other} is like it; it stays, since more hangs on it", "")
+                await self._tell(one, row, _STAYS.format(other), "")
         for one, row in begun:
             await self._delete(one, row)
 
@@ -161,16 +162,31 @@ class _Looking:
         ids = {each.id for each in found}
         if not _counts(row) or row.salesforce_id != one.answered or len(ids | {one.answered}) < 2:
             return None
-        fields = [*_BY_WHOM, *_compared(row.object, self._shape)]
-        soql = f"SELECT Id, {', '.join(fields)} FROM {row.object} WHERE Id IN "  # noqa: S608 - names of ours
-        rows = await self._tools.client.query(
-            soql + listed([*ids, one.answered]), identity=self._identity, background=True
-        )
-        ours = next((each for each in rows if _same_id(each.get("Id"), one.answered)), None)
-        if ours is None:
-            return None
-        alike = [each for each in rows if each is not ours and _alike(each, ours, fields)]
-        return str(alike[0]["Id"]) if alike else None
+        there = await self._there(row.object, [*ids, one.answered])
+        ours = there.pop(one.answered[:15], None)
+        return next((str(each["Id"]) for each in there.values() if _alike(each, ours)), None)
+
+    async def _still(self, one: Doubt, row: RecordRow) -> bool:
+        """Tell whether what was to be deleted a while ago still is: not when it is the only one by now, or was changed."""
+        assert one.other is not None
+        there = await self._there(row.object, [one.answered, one.other])
+        ours, other = there.get(one.answered[:15]), there.get(one.other[:15])
+        if ours is None or not _counts(row):  # it is gone, or has been undone
+            return True
+        if other is None:
+            await self._tools.database.write(partial(self._put_back, one=one, row=row))
+            return False
+        if _alike(other, ours) and await self._hangs_on_both(row.object, one.answered, one.other):
+            return True
+        await self._tell(one, row, _STAYS.format(one.answered), "")
+        return False
+
+    async def _there(self, object: str, ids: Sequence[str]) -> dict[str, Row]:
+        """Give those that are there, with what they are compared by, by the first 15 characters of their ids."""
+        fields = [*_BY_WHOM, *_compared(object, self._shape)]
+        soql = f"SELECT Id, {', '.join(fields)} FROM {object} WHERE Id IN "  # noqa: S608 - names of ours
+        rows = await self._tools.client.query(soql + listed(ids), identity=self._identity, background=True)
+        return {str(each["Id"])[:15]: each for each in rows}
 
     async def _hangs_on_both(self, object: str, ours: str, other: str) -> bool:
         """Tell whether all that hangs on ours hangs on the other as well."""
@@ -206,6 +222,14 @@ class _Looking:
         _STORE.replaced(tx, one.key, one.other)
         return True
 
+    def _put_back(self, tx: Transaction, *, one: Doubt, row: RecordRow) -> None:
+        """Have the one that was answered count again."""
+        now_held = self._tools.store.by_keys(tx, [row.key])[row.key]
+        if _counts(now_held) and now_held.salesforce_id == one.other:
+            made = (row.key, Made(one.answered, row.object), row.pending, f"{one.other} is there no more")
+            self._tools.store.made(tx, [made], self._tools.clock.now())
+        _STORE.settled(tx, [one.key])
+
     async def _delete(self, one: Doubt, row: RecordRow) -> None:
         (result,) = await self._tools.client.delete(
             self._identity, [(row.object, one.answered)], background=True
@@ -237,8 +261,8 @@ def _compared(object: str, shape: OrgShape) -> Sequence[str]:
     return [name for name in _COMPARED[object] if described is None or name in described.fields]
 
 
-def _alike(one: Row, ours: Row, fields: Sequence[str]) -> bool:
-    return all(one.get(name) == ours.get(name) for name in fields)
+def _alike(one: Row, ours: Row | None) -> bool:
+    return ours is not None and _without(one, "Id") == _without(ours, "Id")
 
 
 def _without(row: Row, parent: str) -> Row:

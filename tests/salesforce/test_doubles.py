@@ -248,3 +248,59 @@ async def test_one_that_somebody_has_worked_with_is_left(tmp_path: Path, salesfo
         await look(house)
         assert ours in [row["Id"] for row in salesforce.rows("Task")]
         assert len(salesforce.rows("Task")) == 2
+
+
+async def test_the_last_one_is_not_deleted(tmp_path: Path, salesforce: Simulator) -> None:
+    """The deletion failed, and somebody deleted the other one by hand since: ours stays, and counts again."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False, more=TIMEOUT) as house:
+        message = await made_twice(house)
+        ours = (await house.row(message)).salesforce_id
+        salesforce.inject(Injected(Action.ANSWER, method="DELETE", status=503))
+        await look(house)
+        other = str((await house.row(message)).salesforce_id)
+        assert other != ours
+        salesforce.remove("EmailMessage", other)
+        house.try_now()
+        await look(house)
+        assert [row["Id"] for row in salesforce.rows("EmailMessage")] == [ours]
+        row = await house.row(message)
+        assert (row.state, row.salesforce_id) == (RecordState.MADE, ours)
+        assert house.recording._tools is not None
+        assert await next_due(house.recording._tools) is None
+
+
+async def test_one_that_was_changed_before_its_deletion_is_left(
+    tmp_path: Path, salesforce: Simulator
+) -> None:
+    """The deletion failed, and somebody has worked with the one that was to be deleted since: both stay, which is told."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False, more=TIMEOUT) as house:
+        message = await made_twice(house)
+        ours = str((await house.row(message)).salesforce_id)
+        salesforce.inject(Injected(Action.ANSWER, method="DELETE", status=503))
+        await look(house)
+        (person,) = [row["Id"] for row in salesforce.rows("User") if row["Username"] == "bo@example.com.crm"]
+        salesforce.edit("EmailMessage", ours, by=str(person), IsExternallyVisible=True)
+        house.try_now()
+        await look(house)
+        assert len(salesforce.rows("EmailMessage")) == 2
+        (told,) = await house.events(message, "log.doubled")
+        assert told.data["deleted"] == ""
+
+
+async def test_one_that_was_undone_before_its_deletion_is_deleted(
+    tmp_path: Path, salesforce: Simulator
+) -> None:
+    """The deletion failed, and the record was undone since: nothing of it is left."""
+    people(salesforce, 1)
+    async with recording_house(tmp_path, salesforce, start=False, more=TIMEOUT) as house:
+        message = await made_twice(house)
+        salesforce.inject(Injected(Action.ANSWER, method="DELETE", status=503))
+        await look(house)
+        house.try_now()
+        assert house.recording.client is not None
+        amending = Amending(house.database, house.recording.client, house.clock, "ana")
+        await amending.undo(await house.rows(message))
+        await look(house)
+        assert salesforce.rows("EmailMessage") == []
