@@ -136,14 +136,14 @@ class Attempts:
     ) -> Beside:
         """Give what a settlement must know of the groups that it is only a part of."""
         routes: dict[str, str] = {}
-        apart: set[DeliveryId] = set()
+        companions: dict[DeliveryId, frozenset[DeliveryId]] = {}
         for group in groups:
             route = self._route(courier, claimed, group)
             routes.update({one.target: route for one in group})
-            if {one.role for one in group} == {Role.LOG_COPY}:
-                apart.update([one.id for one in group])
+            recipients = frozenset([one.id for one in group if one.role is Role.RECIPIENT])
+            companions.update({one.id: recipients for one in group if one.role is Role.LOG_COPY})
         secrets = tuple([one.target for one in claimed.deliveries if one.role is Role.LOG_COPY])
-        return Beside(secrets, routes, frozenset(apart))
+        return Beside(secrets, routes, companions)
 
     async def _settle_rest(
         self,

@@ -5,7 +5,7 @@ counts among those whose sender is told (design: only recipients cause reports).
 """
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -39,6 +39,10 @@ NO_ANSWER = Deferred(
 BROKEN = Deferred(Reply(451, "4.0.0", "The delivery agent failed; this is a fault of the relay"), "")
 TOO_LONG = Deferred(Reply(451, "4.4.2", "The attempt took too long and was broken off"), "")
 UNREADABLE = Deferred(Reply(451, "4.3.0", "The content cannot be read from the store now"), "")
+
+Companions = Mapping[DeliveryId, frozenset[DeliveryId]]
+"""Of each log copy, the recipients of its transaction; one that does not stand here was with all."""
+ALL_TOGETHER: Companions = {}
 
 TOLD_AT_ONCE = 1000
 """Recipients in one report, so that it stays a mail that every hop takes."""
@@ -92,18 +96,17 @@ def settlement_of(
     now: int,
     chance: float,
     secrets: Sequence[str] = (),
-    apart: Container[DeliveryId] = (),
+    companions: Companions = ALL_TOGETHER,
 ) -> Settlement:
     """Give what the store is told. A delivery without an outcome counts as deferred.
 
-    `secrets`: the addresses of log copies that are settled apart. `apart`: log copies that were in no recipient's
-    transaction.
+    `secrets`: the addresses of log copies that are settled apart.
     """
     copies = [one.target for one in deliveries if one.role is Role.LOG_COPY]
     masked = [*copies, *secrets]
     ended = [_ended(one, outcomes.get(one.id, NO_ANSWER), masked, rules, now, chance) for one in deliveries]
     if copies:
-        ended = _log_copies_with_recipients(ended, apart)
+        ended = _log_copies_with_recipients(ended, outcomes, companions)
     events = _events(ended, message, now)
     if message.envelope.reverse_path is None:
         events.extend(_untold(ended, message, now))
@@ -129,27 +132,38 @@ def _ended(
     return _Ended(delivery, outcome, step, *_state_after(step), said, _hop_of(outcome))
 
 
-def _log_copies_with_recipients(ended: list[_Ended], apart: Container[DeliveryId]) -> list[_Ended]:
-    """Have a log copy that was deferred together with recipients go again when they do; not one that went apart.
+def _log_copies_with_recipients(
+    ended: list[_Ended], outcomes: Mapping[DeliveryId, Outcome], companions: Companions
+) -> list[_Ended]:
+    """Have a log copy that was deferred together with recipients go again when they do.
 
     On a schedule of its own it could reach the CRM before anybody was sent the mail, and it would be a second
     submission where one transaction is one Sent copy and one unit of quota.
     """
-    again = [
-        one.next_attempt_at
+    again = {
+        one.delivery.id: one.next_attempt_at
         for one in ended
         if one.delivery.role is Role.RECIPIENT and one.next_attempt_at is not None
-    ]
+    }
     if not again:
         return ended
+    sent = any(isinstance(outcome, Sent) for outcome in outcomes.values())
     return [
-        replace(one, next_attempt_at=min(again))
-        if one.delivery.role is Role.LOG_COPY
-        and one.next_attempt_at is not None
-        and one.delivery.id not in apart
+        _going_with(one, again, companions.get(one.delivery.id), sent)
+        if one.delivery.role is Role.LOG_COPY and one.next_attempt_at is not None
         else one
         for one in ended
     ]
+
+
+def _going_with(
+    copy: _Ended, again: Mapping[DeliveryId, int], companions: frozenset[DeliveryId] | None, sent: bool
+) -> _Ended:
+    """Have a log copy go again with its companions; with others as long as nobody has the mail, unless it went apart."""
+    instants = [at for key, at in again.items() if companions is None or key in companions]
+    if companions and not instants and not sent:
+        instants = list(again.values())
+    return replace(copy, next_attempt_at=min(instants)) if instants else copy
 
 
 def without_secret(text: str, secret: str) -> str:

@@ -24,7 +24,15 @@ from relay.queue.model import Change, Closing, ContentReader, Delivery, QueuedMe
 from relay.queue.notices import Notice, ReportQuota, notice_of, report_of, untold
 from relay.queue.report import Original
 from relay.queue.rules import RunnerRules
-from relay.queue.settlement import Settlement, Telling, closed, copies_skipped, settlement_of
+from relay.queue.settlement import (
+    ALL_TOGETHER,
+    Companions,
+    Settlement,
+    Telling,
+    closed,
+    copies_skipped,
+    settlement_of,
+)
 from relay.queue.store import QueueStore
 from relay.queue.together import Together
 from relay.storage.database import Database, Transaction
@@ -61,11 +69,10 @@ class Beside:
     """The addresses of its log copies."""
     routes: Mapping[str, str]
     """The route of each target."""
-    apart: frozenset[DeliveryId]
-    """Its log copies that are in no recipient's transaction."""
+    companions: Companions
 
 
-ALONE = Beside((), {}, frozenset())
+ALONE = Beside((), {}, ALL_TOGETHER)
 """The settlement of a whole attempt."""
 
 
@@ -128,7 +135,7 @@ class Settler:
                 now,
                 self.clock.chance(),
                 beside.secrets,
-                beside.apart,
+                beside.companions,
             )
             notices: Sequence[Notice] = ()
             events: Sequence[Event] = settlement.events

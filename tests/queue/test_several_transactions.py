@@ -101,6 +101,27 @@ async def test_a_log_copy_that_went_apart_goes_again_by_its_own_schedule(house):
     assert copy.next_attempt_at <= house.clock.now() + 2 * RULES.retry.logging.schedule[0]
 
 
+async def test_a_log_copy_does_not_wait_for_recipients_of_another_transaction(house):
+    """Its own transaction was taken for all but itself: it goes again soon, whatever another one's hop wants."""
+    much_later = Deferred(Reply(451, "4.7.1", "Try again in a day"), "mx", 24 * 3600.0)
+    house.courier.key = lambda delivery: delivery.target == FOUR[1]
+    house.courier.answers = {FOUR[1]: much_later, LOG_COPY_ADDRESS: BUSY}
+    queue_id = await house.accept(*map(to_recipient, FOUR[:2]), log_copy())
+    await house.wait_for(queue_id, "sent", "deferred")
+    [_, copy] = await house.listed(Selection(message=queue_id))
+    assert copy.next_attempt_at <= house.clock.now() + 2 * RULES.retry.logging.schedule[0]
+
+
+async def test_a_log_copy_waits_with_another_transaction_while_nobody_has_the_mail(house):
+    """Its own transaction was refused for all but itself: it must not come to the CRM before anybody has the mail."""
+    house.courier.key = lambda delivery: delivery.target == FOUR[1]
+    house.courier.answers = {FOUR[0]: REFUSED, FOUR[1]: BUSY, LOG_COPY_ADDRESS: BUSY}
+    queue_id = await house.accept(*map(to_recipient, FOUR[:2]), log_copy())
+    await house.wait_for(queue_id, "bounced", "deferred")
+    [recipient, copy] = await house.listed(Selection(message=queue_id))
+    assert copy.next_attempt_at == recipient.next_attempt_at
+
+
 async def test_a_stop_settles_what_was_refused(house):
     """What breaks the last transaction off does not lose what the others said."""
     house.courier.answers = {FOUR[0]: REFUSED}
