@@ -24,7 +24,7 @@ from relay.errors import CommandError, ConfigError, Problem
 from relay.policy.rules import Rules, compile_rules, left_out
 from relay.queue.rules import RunnerRules, rules_of
 from relay.storage.database import Transaction
-from relay.tls import client_context, server_context
+from relay.tls import client_context, see_certificate, server_context
 
 if TYPE_CHECKING:
     from relay.delivery.courier import SmtpCourier
@@ -176,9 +176,10 @@ def _certificate(configuration: Configuration) -> Iterator[Problem]:
     tls = configuration.settings.tls
     if tls is None:
         return
+    certificate = configuration.resolve(tls.certificate)
+    yield from _tried(configuration, "tls.certificate", lambda: see_certificate(certificate))
     with suppress(CommandError):  # a key that cannot be read is told with the other secrets
         key = read_secret(tls.private_key, configuration.path.parent)
-        certificate = configuration.resolve(tls.certificate)
         yield from _tried(
             configuration,
             "tls.certificate",

@@ -76,19 +76,37 @@ def describe(connection: ssl.SSLObject) -> str:
     return f"{connection.version()} {cipher[0]}" if cipher else str(connection.version() or "")
 
 
+def see_certificate(certificate: Path) -> None:
+    """See that the file can be read. Raises CommandError (78) that says why not, where OpenSSL would not."""
+    try:
+        with certificate.open("rb"):
+            return
+    except FileNotFoundError:
+        raise CommandError(f"{certificate}: there is no such certificate file", _PROBLEM) from None
+    except OSError as exc:
+        raise CommandError(f"{certificate}: cannot be read: {exc.strerror}", _PROBLEM) from None
+
+
 def _load_chain(context: ssl.SSLContext, certificate: Path, private_key_pem: str) -> None:
-    if not certificate.is_file():
-        raise CommandError(f"{certificate}: there is no such certificate file", _PROBLEM)
+    see_certificate(certificate)
     try:
         with _as_file(private_key_pem) as key:
             # A password callback, or OpenSSL would ask for one on the terminal.
             context.load_cert_chain(certificate, key, password=lambda: b"")
     except ssl.SSLError as exc:
-        reason = exc.reason or "not PEM"
-        text = f"{certificate}: the certificate and its private key cannot be used ({reason})"
-        raise CommandError(text, _PROBLEM) from None
+        raise CommandError(f"{certificate}: {_reason(exc, private_key_pem)}", _PROBLEM) from None
     except OSError as exc:
         raise CommandError(f"{certificate}: {exc.strerror}", _PROBLEM) from None
+
+
+def _reason(error: ssl.SSLError, private_key_pem: str) -> str:
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the private key does not belong to the certificate; were both renewed?"
+    if "ENCRYPTED" in private_key_pem:
+        return (
+            "its private key has a passphrase, which nobody could type; `openssl pkey` writes it without one"
+        )
+    return f"the certificate and its private key cannot be used ({error.reason or 'not PEM'})"
 
 
 def _load_authorities(context: ssl.SSLContext, ca: Path) -> None:

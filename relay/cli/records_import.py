@@ -88,10 +88,11 @@ async def _import_all(
 
 
 def _files(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        yield from sorted(one for one in path.rglob("*") if one.is_file())
-    else:
-        yield path
+    try:
+        inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    except OSError as error:
+        fail(f"{error.filename or path}: {error.strerror}", EXIT_USAGE)
+    yield from inside
 
 
 def _read(path: Path) -> bytes:

@@ -138,7 +138,12 @@ def find_config(option: Path | None) -> Path:
     if named is not None:
         return named
     for path in _USUAL:
-        if path.exists():
-            return path
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:  # it may be there: why it cannot be read is told by reading it
+            pass
+        return path
     looked = " nor ".join(str(path) for path in _USUAL)
     raise CommandError(f"no settings: neither -c FILE, $RELAY_CONFIG, {looked}", exit_code=_EXIT_CONFIG)

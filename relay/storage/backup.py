@@ -85,8 +85,9 @@ def back_up(
     is there already, 75 when there is no database yet or the disk is full, 77 when something is not permitted.
     """
     prepare_place(state_dir / DATABASE_NAME, create=False)
-    if file.exists() and not replace:
-        raise CommandError(f"{file} is there already; --replace puts the new backup in its place")
+    with _told(file):
+        if file.exists() and not replace:
+            raise CommandError(f"{file} is there already; --replace puts the new backup in its place")
     with _told(file), _folders(state_dir, file) as (held, beside):
         snapshot = beside / DATABASE_NAME
         missing = _snapshot(state_dir, snapshot, held, names)

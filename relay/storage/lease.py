@@ -48,11 +48,9 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise CommandError(
-            f"server.state_dir: {folder} is no folder: something else is in its place", 77
-        ) from None
+        raise CommandError(f"{folder} is no folder: something else is in its place", 77) from None
     except OSError as exc:
-        text = f"server.state_dir: {folder} cannot be made ({exc.strerror}); make it for the user that the relay runs as"
+        text = f"{folder} cannot be made ({exc.strerror}); make it for the user that the relay runs as"
         raise CommandError(text, 77) from exc
 
 

@@ -82,6 +82,16 @@ def test_what_cannot_be_built_is_told_at_its_setting(tmp_path: Path) -> None:
     ]
 
 
+def test_a_certificate_and_a_key_that_are_not_there_are_told_together(tmp_path: Path) -> None:
+    """Every problem at once: nobody has to come back for the second."""
+    text = GOOD.replace("tls: none, auth: optional}", "tls: starttls, auth: optional}")
+    found = _told(written(tmp_path, text + "tls: {certificate: cert.pem, private_key: {file: key.pem}}\n"))
+    assert [line.split(": ", 1)[1] for line in found if "tls." in line] == [
+        f"tls.certificate: {tmp_path / 'cert.pem'}: there is no such certificate file",
+        f"tls.private_key: cannot read {tmp_path / 'key.pem'}: No such file or directory",
+    ]
+
+
 def test_a_real_certificate_passes(tmp_path: Path) -> None:
     """The chain, its key and the CA are loaded."""
     authority = trustme.CA()

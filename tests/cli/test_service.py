@@ -1,6 +1,5 @@
 """`relay reload`, `relay stop`, `relay backup` and `relay restore` without a service: what they say and exit with."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from relay.errors import CommandError
 from relay.web.admin import ask
 from tests.cli.conftest import Desk
 from tests.support.command import relay
+from tests.support.nobody import as_nobody
 from tests.support.settings import GOOD, written
 
 
@@ -26,15 +26,8 @@ def test_who_may_not_ask_is_not_told_that_no_service_runs(tmp_path: Path, method
     """Exit 77: an operator who forgot sudo would look for a service that is well."""
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
-    state.chmod(0)
-    me = os.geteuid()
-    try:
-        if me == 0:
-            os.seteuid(65534)
-        with pytest.raises(CommandError, match="run this as its owner") as caught:
-            ask(state, "POST", method)
-    finally:
-        os.seteuid(me)
+    with as_nobody(state), pytest.raises(CommandError, match="run this as its owner") as caught:
+        ask(state, "POST", method)
     assert caught.value.exit_code == 77
 
 

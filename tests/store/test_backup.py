@@ -293,3 +293,13 @@ async def test_what_is_no_backup_is_told(tmp_path: Path, content: bytes) -> None
     (tmp_path / "backup").write_bytes(content)
     with pytest.raises(CommandError):
         await look_into(tmp_path / "backup")
+
+
+async def test_a_name_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
+    """As in a folder that may not even be looked into: no traceback, and nothing is left behind."""
+    place = tmp_path / "state"
+    await (await SqliteDatabase.open(place / DATABASE_NAME, create=True)).close()
+    with pytest.raises(CommandError, match="File name too long; no backup was made") as caught:
+        back_up(place, tmp_path / ("x" * 300), lambda tx: [], "now", "relay.example.com")
+    assert caught.value.exit_code == 75
+    assert _names(tmp_path) == {"state"}

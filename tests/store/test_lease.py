@@ -85,15 +85,13 @@ def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["file", "file/state"])
-def test_a_state_folder_that_cannot_be_is_told_by_its_setting(tmp_path: Path, folder: str) -> None:
-    """Exit code 77 and what is wrong with server.state_dir, not with a file in it that nobody has heard of."""
+def test_a_state_folder_that_cannot_be_is_told_itself(tmp_path: Path, folder: str) -> None:
+    """Exit code 77 and what is wrong with the folder, not with a file in it that nobody has heard of."""
     (tmp_path / "file").write_text("")
     with pytest.raises(CommandError) as caught, StateLock(tmp_path / folder):
         pass
     assert caught.value.exit_code == 77
-    assert str(caught.value) == (
-        f"server.state_dir: {tmp_path / folder} is no folder: something else is in its place"
-    )
+    assert str(caught.value) == (f"{tmp_path / folder} is no folder: something else is in its place")
 
 
 def test_a_state_folder_that_may_not_be_made_says_who_must(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 from relay.errors import CommandError
-from relay.tls import certificate_names, client_context, describe, server_context
+from relay.tls import certificate_names, client_context, describe, see_certificate, server_context
+from tests.support.nobody import as_nobody
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +139,38 @@ def test_missing_files_are_named(files: Path) -> None:
     (files / "bad.pem").write_text("no certificate")
     with pytest.raises(CommandError, match=r"bad\.pem"):
         client_context(files / "bad.pem")
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("another", "the private key does not belong to the certificate; were both renewed?"),
+        (
+            "locked",
+            "its private key has a passphrase, which nobody could type; `openssl pkey` writes it without one",
+        ),
+    ],
+)
+def test_the_usual_mistakes_with_a_key_are_told_in_words(
+    files: Path, ca: trustme.CA, key: str, told: str
+) -> None:
+    """A certificate that was renewed alone, and a key as `openssl genpkey -aes256` writes it."""
+    text = ca.issue_cert("x.example").private_key_pem.bytes().decode()
+    if key == "locked":
+        loaded = serialization.load_pem_private_key(text.encode(), None)
+        text = loaded.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"x"),
+        ).decode()
+    with pytest.raises(CommandError) as caught:
+        server_context(files / "cert.pem", text, minimum="1.2", client_ca=None)
+    assert str(caught.value) == f"{files / 'cert.pem'}: {told}"
+
+
+def test_a_certificate_in_a_folder_of_others_is_told_and_not_a_traceback(files: Path) -> None:
+    """As with /etc/letsencrypt/live, which is root's alone."""
+    with as_nobody(files), pytest.raises(CommandError) as caught:
+        see_certificate(files / "cert.pem")
+    assert caught.value.exit_code == 78
+    assert str(caught.value) == f"{files / 'cert.pem'}: cannot be read: Permission denied"

@@ -7,6 +7,7 @@ import pytest
 from relay.config.loader import find_config, load
 from relay.config.model import Mode
 from relay.errors import CommandError, ConfigError
+from tests.support.nobody import as_nobody
 from tests.support.settings import GOOD, loaded, problems_of, told, written
 
 
@@ -179,6 +180,22 @@ def test_where_the_settings_are_looked_for(tmp_path: Path, monkeypatch: pytest.M
         assert caught.value.exit_code == 78
         written(tmp_path)
         assert find_config(None) == Path("config.yaml")
+
+
+def test_a_usual_place_that_is_closed_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who forgot sudo is told that /etc/relay cannot be read, not that there are no settings, nor a traceback."""
+    monkeypatch.delenv("RELAY_CONFIG", raising=False)
+    monkeypatch.setattr(
+        "relay.config.loader._USUAL", (tmp_path / "relay" / "config.yaml", Path("config.yaml"))
+    )
+    (tmp_path / "relay").mkdir()
+    with as_nobody(tmp_path / "relay"):
+        found = find_config(None)
+        assert found == tmp_path / "relay" / "config.yaml"
+        with pytest.raises(ConfigError, match="cannot be read: Permission denied"):
+            load(found)
 
 
 @pytest.mark.parametrize("written", ["käufer.example", "Käufer.example", "xn--kufer-gra.example."])
