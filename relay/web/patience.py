@@ -25,9 +25,9 @@ class Patience:
     """To begin with a body; each `rate` octets that came give one more second."""
     rate: int = 4096
     most: float = 900.0
-    """For any body."""
+    """For any body or answer."""
     stall: float = 60.0
-    """To take some of an answer that waits for it."""
+    """To take some of an answer that waits for it; each `rate` octets that went give one more second."""
 
 
 class PatientProtocol(H11Protocol):
@@ -37,6 +37,8 @@ class PatientProtocol(H11Protocol):
     _phase: tuple[object, ...] = ()
     _since = 0.0
     _received = 0
+    _taken = 0
+    _left = 0
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -57,16 +59,19 @@ class PatientProtocol(H11Protocol):
         super().data_received(data)
 
     def resume_writing(self) -> None:
-        """Begin to count anew: some of the answer was taken."""
+        """Count what was taken of the answer: it is a quarter of a piece that is left."""
         super().resume_writing()
-        self._phase = ()
+        self._taken += PIECE - PIECE // 4
 
     def _look(self) -> None:
         now, state = self.loop.time(), self.conn.their_state
         waits = self.flow.write_paused or self.transport.is_closing()
-        phase = (self.cycle, state, waits, waits and self.transport.get_write_buffer_size())
+        phase, left = (self.cycle, state, waits), self.transport.get_write_buffer_size()
         if phase != self._phase:
-            self._phase, self._since, self._received = phase, now, 0
+            self._phase, self._since, self._received, self._taken = phase, now, 0, 0
+        else:
+            self._taken += max(self._left - left, 0)
+        self._left = left
         if now - self._since > self._allowed(state, waits=waits):
             self.transport.abort()
             return
@@ -75,7 +80,7 @@ class PatientProtocol(H11Protocol):
     def _allowed(self, state: object, *, waits: bool) -> float:
         patience = self.patience
         if waits:
-            return patience.stall
+            return min(patience.stall + self._taken / patience.rate, patience.most)
         if state is h11.IDLE:
             return patience.head
         if state is h11.SEND_BODY:

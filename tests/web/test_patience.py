@@ -66,6 +66,17 @@ async def connected(where: SocketAddress) -> tuple[asyncio.StreamReader, asyncio
     )
 
 
+async def narrow(where: SocketAddress, *, tls: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect by a line on which little is on its way."""
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    line.connect((where.host, where.port))
+    line.setblocking(False)
+    if not tls:
+        return await asyncio.open_connection(sock=line, limit=4096)
+    return await asyncio.open_connection(sock=line, limit=4096, ssl=client_tls(), server_hostname="localhost")
+
+
 async def dripping(where: SocketAddress, head: bytes, drip: bytes = b"x") -> bytes:
     """Send this, and then an octet now and then until the server hangs up; give what it said before."""
     reader, writer = await connected(where)
@@ -84,9 +95,9 @@ async def dripping(where: SocketAddress, head: bytes, drip: bytes = b"x") -> byt
     return said
 
 
-async def asked(where: SocketAddress, body: bytes = b"") -> bytes:
+async def asked(where: SocketAddress, body: bytes = b"", *, tls: bool = True) -> bytes:
     """Ask as others do."""
-    reader, writer = await connected(where)
+    reader, writer = await (connected(where) if tls else narrow(where, tls=False))
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
     writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
     said = await reader.read()
@@ -145,6 +156,31 @@ async def test_who_does_not_read_the_answer_is_hung_up_on() -> None:
             writer.transport.abort()
 
 
+@pytest.mark.parametrize("tls", [True, False], ids=["TLS", "plain"])
+async def test_who_reads_too_slowly_is_hung_up_on(*, tls: bool) -> None:
+    """Some progress is not enough: it has to be as fast as a body must come."""
+
+    async def sip(reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            while await reader.read(4000):  # noqa: ASYNC110 - the pace of the client: at most 200 kB a second
+                await asyncio.sleep(0.02)
+
+    patience = Patience(head=0.4, body=0.4, rate=1_000_000, most=20.0, stall=2.0)
+    async with serving(Answering(), patience, tls=tls) as where, asyncio.timeout(LIMIT):
+        slow = []
+        for _ in range(4):
+            reader, writer = await narrow(where, tls=tls)
+            writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readexactly(10)
+            slow.append((asyncio.create_task(sip(reader)), writer))
+        assert b"HTTP/1.1 503" in await asked(where, tls=tls)
+        while b"hello" not in await asked(where, tls=tls):
+            pass
+        for task, writer in slow:
+            task.cancel()
+            writer.transport.abort()
+
+
 @pytest.mark.parametrize("connection", ["close", "keep-alive"])
 @pytest.mark.parametrize("tls", [True, False], ids=["TLS", "plain"])
 async def test_who_reads_steadily_may_take_longer(connection: str, *, tls: bool) -> None:
@@ -152,12 +188,7 @@ async def test_who_reads_steadily_may_take_longer(connection: str, *, tls: bool)
     loop = asyncio.get_running_loop()
     patience = Patience(head=0.4, body=0.4, rate=100_000, most=20.0, stall=2.0)
     async with serving(Answering(), patience, tls=tls) as where, asyncio.timeout(4 * LIMIT):
-        line = socket.socket()
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-        line.connect((where.host, where.port))
-        line.setblocking(False)
-        secured = {"ssl": client_tls(), "server_hostname": "localhost"} if tls else {}
-        reader, writer = await asyncio.open_connection(sock=line, **secured)  # type: ignore[arg-type]
+        reader, writer = await narrow(where, tls=tls)
         writer.write(f"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"200 OK" in head
