@@ -23,7 +23,15 @@ from relay.cli.common import (
 )
 from relay.cli.queue_choice import Choice, chosen
 from relay.cli.records_import import import_mail
-from relay.cli.records_shown import Shown, nothing_to_undo, print_items, print_whole, shown, with_reasons
+from relay.cli.records_shown import (
+    Shown,
+    is_undone,
+    nothing_to_undo,
+    print_items,
+    print_whole,
+    shown,
+    with_reasons,
+)
 from relay.cli.show import LimitOption, safe
 from relay.clock import SystemClock
 from relay.config.loader import Configuration
@@ -222,6 +230,8 @@ def relate(
     if bad := [one for one in records if len(one) not in (15, 18) or not one.isalnum()]:
         fail(f"not an id of Salesforce: {', '.join(bad)}", EXIT_USAGE)
     (one, *_) = _found(configuration, [delivery])
+    if is_undone(one):
+        fail("it is undone, and what was taken back is not made again")
     if one.delivery.state is State.SENT:
         _amend(context, configuration, [one], json, lambda means, rows: means.relate(rows, records), because)
         return

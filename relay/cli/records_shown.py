@@ -127,11 +127,16 @@ def _before(now: str, before: str) -> str:
     return f"{now}; before: {before}" if before else now
 
 
+def is_undone(one: Shown) -> bool:
+    """Tell whether everything that was made of it was taken back."""
+    return bool(one.records) and all(row.state is RecordState.UNDONE for row in one.records)
+
+
 def nothing_to_undo(one: Shown) -> str:
     """Tell why there is nothing to take back, or nothing any more; "" when there is."""
     if any(row.state in (RecordState.MADE, RecordState.STARTED) or row.pending for row in one.records):
         return ""
-    if one.records and all(row.state is RecordState.UNDONE for row in one.records):
+    if is_undone(one):
         return "it is undone already"
     return f"nothing was made of it: it is {one.delivery.state}" if one.delivery.state in FINAL else ""
 

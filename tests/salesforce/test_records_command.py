@@ -138,6 +138,9 @@ async def test_undoing_twice(tmp_path: Path, salesforce: Simulator) -> None:
         ran = await records(house, "undo", message, strange)
         assert ran.code == 0
         assert f"{message}: it is undone already" in ran.err
+        related = await records(house, "relate", message, "003000000000001AAA")
+        assert (related.code, related.out) == (1, "")
+        assert "it is undone, and what was taken back is not made again" in related.err
         assert f"{strange}: nothing was made of it: it is cancelled" in ran.err
         assert len(salesforce.calls) == asked
 
