@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from relay.config.recording import MatchSettings
 from relay.directory.model import Rep
 from relay.ids import QueueId
 from relay.outcome import Deferred
 from relay.queue.model import State
 from relay.salesforce.asked_for import Asking, Newcomer, asked_for_before, create
 from relay.salesforce.exchange import SalesforceError
+from relay.salesforce.lookup import Lookup
 from relay.salesforce.matching import with_made
 from relay.salesforce.model import (
     Fault,
@@ -65,14 +67,17 @@ async def _make(tools: Tools, identity: str, works: Sequence[Work]) -> None:
         _take(one, people)
 
 
-async def make_lead(by: Asking, rep: Rep, message: QueueId, address: str) -> str | Deferred | Fault:
+async def make_lead(
+    by: Asking, rules: MatchSettings, rep: Rep, message: QueueId, address: str
+) -> str | Deferred | Fault:
     """Make a lead of an address for a rep who asks for it, once however often and wherever that is; give its id.
 
-    Deferred: whether it is made is not known yet. Raises SalesforceError when Salesforce cannot be asked.
+    Who has the address by now, by these rules, is taken instead. Deferred: whether it is made is not known yet.
+    Raises SalesforceError when who was asked for before cannot be looked for.
     """
     key = address_key(address)
     before = await asked_for_before(by, [key])
-    found: Written | Person | Deferred | None = before.people.get(key)
+    found: Written | Person | Deferred | None = before.people.get(key) or await _by_now(by, rules, address)
     if found is None:
         record = new_person(ToldRecipient(address, State.SENT, by.clock.now()), PersonKind.LEAD, rep)
         newcomer = Newcomer(message, rep.login, record)
@@ -88,6 +93,16 @@ async def make_lead(by: Asking, rep: Rep, message: QueueId, address: str) -> str
             return found.id
         case _:
             assert_never(found)
+
+
+async def _by_now(by: Asking, rules: MatchSettings, address: str) -> Person | Fault | None:
+    try:
+        found = await Lookup(by.client, by.clock, rules).people([address])
+    except SalesforceError as exc:
+        return replace(exc.fault, maybe_done=False)  # nothing was to be made yet
+    people = found[address_key(address)]
+    kinds = [PersonKind(name.capitalize()) for name in rules.objects]
+    return next((one for kind in kinds for one in people if one.kind is kind), None)
 
 
 async def is_made(by: Asking, address: str) -> bool:

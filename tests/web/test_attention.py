@@ -435,6 +435,19 @@ async def test_a_lead_that_may_yet_be_made_is_waited_for(tmp_path: Path, salesfo
             assert len(salesforce.rows("Lead")) == 1
 
 
+async def test_no_lead_is_made_beside_who_has_the_address_by_now(
+    tmp_path: Path, salesforce: Simulator
+) -> None:
+    """Somebody has entered a contact in Salesforce since: the mail is related to that one."""
+    settings, address = SETTINGS + salesforce_settings(salesforce, tmp_path), "anna@customer.example"
+    async with open_page(tmp_path, settings) as page, asked_by(page):
+        _, key = await held(page, fault=None, unmatched=(address,))
+        contact = salesforce.add("Contact", LastName="Anna", Email=address)
+        await lead_said(page, key, address)
+        assert salesforce.rows("Lead") == []
+        assert await related_to(page, key) == (contact,)
+
+
 async def test_two_processes_make_one_lead(tmp_path: Path, salesforce: Simulator) -> None:
     """Whoever comes second sees in the store that it was asked for, and finds it when asked again."""
     settings, address = SETTINGS + salesforce_settings(salesforce, tmp_path), "anna@customer.example"

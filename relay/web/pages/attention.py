@@ -245,7 +245,8 @@ async def create_lead(ask: Ask) -> Response:
 async def _lead_of(ask: Ask, by: Asking, address: str, waiting: Sequence[ListedDelivery]) -> str:
     """Make a lead and have what waits recorded on it; give what is said of it."""
     try:
-        lead = await make_lead(by, ask.rep, waiting[0].message, address)
+        rules = ask.house.configuration.settings.logging.match
+        lead = await make_lead(by, rules, ask.rep, waiting[0].message, address)
     except SalesforceError:  # it was asked for before, and cannot be looked for
         return "lead_unsure"
     match lead:
