@@ -152,7 +152,7 @@ def _seconds(span: timedelta) -> float:
 
 def build_problems(configuration: Configuration) -> list[Problem]:
     """Build what the service would build - secrets are read, certificates loaded - and give what goes wrong."""
-    parts = (_secrets, _certificate, _client_authorities, _route_authorities, _rules)
+    parts = (_secrets, _certificate, _client_authorities, _route_authorities, _other_authorities, _rules)
     return list(dict.fromkeys(problem for part in parts for problem in part(configuration)))
 
 
@@ -200,6 +200,14 @@ def _route_authorities(configuration: Configuration) -> Iterator[Problem]:
     for name, route in configuration.settings.upstream.routes.items():
         if route.tls_ca is not None:
             yield from _authority(configuration, f"upstream.routes.{name}.tls_ca", route.tls_ca)
+
+
+def _other_authorities(configuration: Configuration) -> Iterator[Problem]:
+    salesforce, web = configuration.settings.salesforce, configuration.settings.web
+    if salesforce is not None and salesforce.tls_ca is not None:
+        yield from _authority(configuration, "salesforce.tls_ca", salesforce.tls_ca)
+    if web is not None and web.oidc is not None and web.oidc.tls_ca is not None:
+        yield from _authority(configuration, "web.oidc.tls_ca", web.oidc.tls_ca)
 
 
 def _authority(configuration: Configuration, path: str, name: str) -> Iterator[Problem]:

@@ -39,7 +39,11 @@ def reload(context: typer.Context, json: JsonOption = False, config: ConfigOptio
     `+` is new, `-` is gone, `~` is another value, `!` changes at the next restart only. Exits with 78 and every
     problem when the settings cannot be used - the earlier ones stay - and with 69 when no service runs.
     """
-    configuration = load_configuration(context, config)
+    try:
+        configuration = load_configuration(context, config)
+    except typer.Exit:
+        print("relay: the settings were not taken; a running service keeps the earlier ones", file=sys.stderr)
+        raise
     try:
         answer = ask(configuration.state_dir, "POST", "/reload", _RELOAD_LIMIT)
     except CommandError as error:

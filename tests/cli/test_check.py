@@ -67,6 +67,8 @@ def test_what_cannot_be_built_is_told_at_its_setting(tmp_path: Path) -> None:
     )
     text += "tls: {certificate: cert.pem, private_key: {file: key.pem}}\n"
     text += "logging: {exclude: {subjects: ['a(?=b)']}}\n"
+    text += "salesforce: {instance: 'https://x.my.salesforce.com', tls_ca: none.pem, auth: {kind: refresh_token, client_id: x}}\n"
+    text += "web: {oidc: {issuer: 'https://x.example', client_id: x, client_secret: {file: key.pem}, tls_ca: none.pem}}\n"
     config = written(tmp_path, text)
     written(tmp_path, "not PEM\n", "bad.pem")
     written(tmp_path, "not PEM\n", "key.pem").chmod(0o600)
@@ -79,6 +81,8 @@ def test_what_cannot_be_built_is_told_at_its_setting(tmp_path: Path) -> None:
         "9:104 upstream.routes.main.auth.password",
         "15:20 tls.certificate",
         "16:32 logging.exclude.subjects.0",
+        "17:63 salesforce.tls_ca",
+        "18:97 web.oidc.tls_ca",
     ]
 
 

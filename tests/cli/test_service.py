@@ -37,6 +37,7 @@ def test_settings_that_cannot_be_read_are_told(tmp_path: Path, command: str) -> 
     ran = relay(command, "-c", written(tmp_path, GOOD.replace("default: main", "default: elsewhere")))
     assert ran.code == 78
     assert "upstream.default" in ran.err
+    assert ("a running service keeps the earlier ones" in ran.err) == (command == "reload")
 
 
 def test_a_wait_that_is_no_span_is_wrong_usage(tmp_path: Path) -> None:
