@@ -89,7 +89,7 @@ class _Reader:
         self._known(node, given, _KEYS, path)
         expect = given.get("expect")
         if not isinstance(expect, dict) or expect.get("outcome") not in _OUTCOMES:
-            self._wrong(node, f"{path}.expect.outcome", f"is required: {', '.join(_OUTCOMES)}")
+            self._wrong_outcome(node, expect.get("outcome") if isinstance(expect, dict) else None, path)
             return None
         self._known(node, expect, _EXPECTED, f"{path}.expect")
         rep = self._text(node, given, "as", path)
@@ -118,6 +118,12 @@ class _Reader:
             relate=related,
         )
         return example if len(self.problems) == before else None
+
+    def _wrong_outcome(self, node: Node, given: Plain, path: str) -> None:
+        line, column = find(node, ("expect", "outcome"))
+        known = ", ".join(_OUTCOMES)
+        text = f'"{given}" is not one of {known}' if isinstance(given, str) else f"is required: {known}"
+        self.problems.append(Problem(self._file, line, column, f"{path}.expect.outcome", text))
 
     def _known(self, node: Node, given: Mapping[str, Plain], known: frozenset[str], path: str) -> None:
         for key in given:

@@ -182,8 +182,9 @@ def test_examples_that_cannot_be_run(line: str) -> None:
         ("tests: [x]", "must be a mapping"),
         (
             "tests: [{as: ana, to: [a@b], expect: {outcome: nonsense}}]",
-            "is required: log, skipped, refused, given",
+            '"nonsense" is not one of log, skipped, refused, given',
         ),
+        ("tests: [{as: ana, to: [a@b], expect: {}}]", "is required: log, skipped, refused, given"),
         ("tests: [{to: [a@b], expect: {outcome: log}}]", "the login of a rep"),
         ("tests: [{as: ana, expect: {outcome: log}}]", "somebody must get the mail"),
         ("tests: [{as: ana, to: {a: b}, expect: {outcome: log}}]", "must be a list of addresses"),
