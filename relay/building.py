@@ -109,7 +109,7 @@ def listener_contexts(configuration: Configuration) -> dict[str, ssl.SSLContext]
 def _listener_context(configuration: Configuration, listener: ListenerSettings) -> ssl.SSLContext:
     tls = configuration.settings.tls
     assert tls is not None, "the loader refuses a TLS listener without tls:"
-    key = read_secret(tls.private_key, configuration.path.parent)
+    key = read_secret(tls.private_key, configuration.path.parent, "tls.private_key")
     client_ca = configuration.resolve(listener.client_ca) if listener.client_ca else None
     return server_context(
         configuration.resolve(tls.certificate), key, minimum=tls.minimum_version, client_ca=client_ca
@@ -120,7 +120,7 @@ def _page_context(configuration: Configuration) -> ssl.SSLContext | None:
     web, tls = configuration.settings.web, configuration.settings.tls
     if web is None or web.tls == "none" or tls is None:
         return None
-    key = read_secret(tls.private_key, configuration.path.parent)
+    key = read_secret(tls.private_key, configuration.path.parent, "tls.private_key")
     certificate = configuration.resolve(tls.certificate)
     return server_context(certificate, key, minimum=tls.minimum_version, client_ca=None)
 
