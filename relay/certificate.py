@@ -1,6 +1,7 @@
 """When a certificate ends, and what to say of it before clients refuse it.
 
-Pure. RFC 5280 §4.1; the rest of a certificate is OpenSSL's business.
+Pure. RFC 5280 §4.1; the rest of a certificate is OpenSSL's business. By hand, since Python's `ssl` does not tell this of
+a certificate of one's own, and the `cryptography` package takes 11 MB of every service for one date.
 """
 
 import ssl
@@ -32,9 +33,8 @@ def _end_of(der: bytes) -> int:
     _, _, at = _field(der, at)  # notBefore
     tag, at, end = _field(der, at)
     text = der[at:end].decode("ascii")
-    if (
-        tag != _GENERALIZED
-    ):  # UTCTime; two digits of the year, 50 and more are of the last century (§4.1.2.5.1)
+    if tag != _GENERALIZED:
+        # UTCTime has two digits of the year; 50 and more are of the last century (§4.1.2.5.1).
         text = ("19" if text >= "50" else "20") + text
     return round(datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp() * 1_000_000)
 
