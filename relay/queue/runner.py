@@ -204,9 +204,7 @@ class Runner:
     async def _claim(self, transport: Transport) -> float:
         """Start what is due of a transport, as far as there is room; give seconds until there may be more."""
         while not self._stopping:
-            limit = min(self._budget.left(transport, self._rules.room), self._rules.room.claim)
-            if limit <= 0:
-                self._budget.short = True
+            if not self._room_for(transport):
                 break
             # Reading is cheap and needs no writer: nothing is claimed before something is known to be due.
             due = await self._database.read(lambda tx: self._store.next_due(tx, transport))
@@ -215,13 +213,26 @@ class Runner:
                 break
             if due > now:
                 return (due - now) / SECOND
-            if not await self._start(transport, now, limit):
+            if not await self._start(transport, now):
                 break
         return self._rules.poll
 
-    async def _start(self, transport: Transport, now: int, limit: int) -> int:
-        lease = self._lease()
-        claimed = await self._database.write(lambda tx: self._store.claim(tx, transport, now, limit, lease))
+    def _room_for(self, transport: Transport) -> int:
+        """Give how many deliveries may be claimed now; where none may, whoever frees some will say so."""
+        limit = max(0, min(self._budget.left(transport, self._rules.room), self._rules.room.claim))
+        self._budget.short = self._budget.short or not limit
+        return limit
+
+    async def _start(self, transport: Transport, now: int) -> int:
+        limit, lease = self._room_for(transport), self._lease()
+        # Kept free for what is claimed, since mail comes from the door meanwhile.
+        self._budget.start(transport, limit)
+        try:
+            claimed = await self._database.write(
+                lambda tx: self._store.claim(tx, transport, now, limit, lease)
+            )
+        finally:
+            self._budget.end(transport, limit)
         for message in claimed:
             self._budget.start(transport, len(message.deliveries))
             self._attempts.begin(message)

@@ -255,6 +255,32 @@ async def test_no_more_is_under_way_than_there_is_room_for(tmp_path):
         assert sorted(attempted for attempted, _ in house.courier.attempts) == sorted(ids)
 
 
+@pytest.mark.parametrize("verb", ["next_due", "claim"])
+async def test_mail_from_the_door_does_not_start_in_room_that_is_being_claimed(tmp_path, verb):
+    """What comes in while the store is asked or claims is counted: no more than there is room for is under way."""
+    room = Room(active=6, fresh=4, claim=3)
+    two = (to_recipient(), to_recipient("b@example.org"))
+    async with queue_house(tmp_path, replace(RULES, room=room)) as house:
+        house.courier.gate.clear()
+        ids = [await house.accept(*two) for _ in range(6)]
+        house.courier.gate.set()
+        for queue_id in ids[:2]:
+            await house.wait_for(queue_id, "sent")
+        house.courier.gate.clear()
+        house.store.slow = verb
+        house.start()
+        await until(lambda: house.store.waiting)
+        fresh = [asyncio.create_task(house.accept(*two)) for _ in range(2)]
+        await asyncio.sleep(0)
+        house.store.go_on.set()
+        ids += await asyncio.gather(*fresh)
+        await until(lambda: house.courier.under_way >= 6)
+        house.courier.gate.set()
+        for queue_id in ids:
+            await house.wait_for(queue_id, "sent")
+        assert house.courier.most_under_way <= 7
+
+
 async def test_content_kept_in_memory_is_bounded(tmp_path):
     """Fresh mail whose content finds no room in memory waits in the store."""
     async with queue_house(tmp_path, replace(RULES, room=Room(memory=100_000))) as house:

@@ -1,6 +1,7 @@
 """A queue at work for tests: a real database and spool, a scripted courier, a clock turned by hand."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from relay.maillog.events import Event
 from relay.maillog.store import LoggedEvent, MailLog
 from relay.policy.decision import PlannedDelivery
 from relay.queue.meter import QueueMeter
-from relay.queue.model import NewMessage, QueuedMessage, State, StoredContent
+from relay.queue.model import ClaimedMessage, Lease, NewMessage, QueuedMessage, State, StoredContent
 from relay.queue.report import Reporter
 from relay.queue.retry import SECOND, RetryRule, RetryRules
 from relay.queue.rules import RunnerRules
@@ -54,14 +55,35 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 class CountingStore(QueueStore):
-    """A store that counts how often the runner looked for what is due."""
+    """A store that counts how often the runner looked for what is due, and takes its time when told."""
 
     looks = 0
+
+    def __init__(self, spool: Spool, clock: FakeClock) -> None:
+        super().__init__(spool, clock=clock)
+        self.slow = ""
+        """The verb that waits for `go_on`: next_due or claim."""
+        self.waiting = False
+        """Whether it does."""
+        self.go_on = threading.Event()
 
     def next_due(self, tx: Transaction, transport: Transport) -> int | None:
         """Count, then answer."""
         self.looks += 1
+        self._take_time("next_due")
         return super().next_due(tx, transport)
+
+    def claim(
+        self, tx: Transaction, transport: Transport, now: int, limit: int, lease: Lease
+    ) -> list[ClaimedMessage]:
+        """Claim, perhaps after a while."""
+        self._take_time("claim")
+        return super().claim(tx, transport, now, limit, lease)
+
+    def _take_time(self, verb: str) -> None:
+        if verb == self.slow:
+            self.waiting = True
+            assert self.go_on.wait(PATIENCE)
 
 
 @dataclass
@@ -165,7 +187,7 @@ async def queue_house(
     clock = FakeClock()
     database = await SqliteDatabase.open(folder / "relay.db", create=True)
     spool = Spool(folder / "spool")
-    store = CountingStore(spool, clock=clock)
+    store = CountingStore(spool, clock)
     courier, mail_log = ScriptedCourier(), MailLog()
     runner = Runner(database, store, mail_log, spool, [courier], rules, clock)
     house = QueueHouse(database, store, mail_log, spool, courier, clock, runner)
