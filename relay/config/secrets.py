@@ -16,8 +16,9 @@ MAXIMUM_OCTETS = 64 * 1024
 _EXIT_CONFIG = 78
 
 
-def read_secret(reference: SecretReference, base: Path, setting: str = "a secret") -> str:
-    """Give the secret's text; `base` is the folder of the settings file, `setting` names it in errors.
+def read_secret(reference: SecretReference, base: Path, setting: str = "") -> str:
+    """Give the secret's text; `base` is the folder of the settings file, `setting` names it in errors, where
+    the caller does not.
 
     One newline at the end of a file is not part of the secret.
     Raises CommandError (78) when it is not there, is empty, too large or not UTF-8.
@@ -33,7 +34,7 @@ def read_secret(reference: SecretReference, base: Path, setting: str = "a secret
     return text
 
 
-def secret_path(reference: SecretReference, base: Path, setting: str = "a secret") -> Path:
+def secret_path(reference: SecretReference, base: Path, setting: str = "") -> Path:
     """Give the file that a secret is kept in. Raises CommandError (78) when systemd handed no credentials over."""
     if reference.file is not None:
         return base / reference.file
@@ -66,7 +67,7 @@ def _read_file(path: Path, setting: str) -> str:
 
 
 def _wrong(setting: str, text: str) -> CommandError:
-    return CommandError(f"{setting}: {text}", exit_code=_EXIT_CONFIG)
+    return CommandError(f"{setting}: {text}" if setting else text, exit_code=_EXIT_CONFIG)
 
 
 def describe(reference: SecretReference) -> str:

@@ -175,8 +175,9 @@ def _read(secret: Callable[[SecretReference], str], reference: SecretReference |
     try:
         return secret(reference)
     except CommandError as error:
-        why = str(error).removeprefix("a secret: ")
-        raise SalesforceError(local_fault("LOGIN_SECRET_MISSING", f"salesforce.auth.{name}: {why}")) from None
+        raise SalesforceError(
+            local_fault("LOGIN_SECRET_MISSING", f"salesforce.auth.{name}: {error}")
+        ) from None
 
 
 def token_of(answer: Mapping[str, object], instance: str) -> Token:
