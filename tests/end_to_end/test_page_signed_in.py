@@ -111,6 +111,19 @@ def test_who_is_kept_out_is_signed_out_and_others_are_not(
             assert again.get(f"{base}/settings/account", timeout=60).url == f"{base}/settings/account"
 
 
+@contextmanager
+def _ana_signed_in(folder: Path) -> Iterator[tuple[RunningRelay, str, requests.Session]]:
+    """Give a relay with ana alone, where its page is, and her browser."""
+    (port,) = free_ports(1)
+    base = f"https://localhost:{port}"
+    web = {"address": f"127.0.0.1:{port}", "tls": "implicit"}
+    with (
+        running_relay(folder, {"web": web, "users": [_user("ana")]}) as relay,
+        _signed_in(relay, base, "ana") as ana,
+    ):
+        yield relay, base, ana
+
+
 def _chosen(browser: requests.Session, base: str, present: str, chosen: str) -> str:
     """Choose another password on the page; give it."""
     page = browser.get(f"{base}/settings/account", allow_redirects=False, timeout=60)
@@ -125,13 +138,9 @@ def _chosen(browser: requests.Session, base: str, present: str, chosen: str) -> 
 
 def test_who_changes_the_password_during_a_reload_stays_signed_in(tmp_path: Path) -> None:
     """A reload that has read the reps before, and ends sessions after, does not take the new password for another."""
-    (port,) = free_ports(1)
-    base = f"https://localhost:{port}"
-    web = {"address": f"127.0.0.1:{port}", "tls": "implicit"}
     done = threading.Event()
     with (
-        running_relay(tmp_path, {"web": web, "users": [_user("ana")]}) as relay,
-        _signed_in(relay, base, "ana") as ana,
+        _ana_signed_in(tmp_path) as (relay, base, ana),
         ThreadPoolExecutor(1) as other,
     ):
         state_dir = Path(yaml.safe_load(relay.service.config.read_text("utf-8"))["server"]["state_dir"])
@@ -153,13 +162,9 @@ def test_who_changes_the_password_during_a_reload_stays_signed_in(tmp_path: Path
 
 def test_another_tab_stays_signed_in_while_the_password_changes(tmp_path: Path) -> None:
     """Between the new password in the store and the directory that knows it, no question of the session is turned away."""
-    (port,) = free_ports(1)
-    base = f"https://localhost:{port}"
-    web = {"address": f"127.0.0.1:{port}", "tls": "implicit"}
     done = threading.Event()
     with (
-        running_relay(tmp_path, {"web": web, "users": [_user("ana")]}) as relay,
-        _signed_in(relay, base, "ana") as ana,
+        _ana_signed_in(tmp_path) as (relay, base, ana),
         requests.Session() as tab,
         ThreadPoolExecutor(1) as other,
     ):
